@@ -1,0 +1,41 @@
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+export PIP_DISABLE_PIP_VERSION_CHECK = 1
+
+.PHONY: help install demo test lint bench lock clean
+
+help: ## show this list
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(VENV)/.installed: requirements.txt pyproject.toml
+	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) not found: install Python 3.11 or newer, or call make PYTHON=/path/to/python3"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --require-hashes --requirement requirements.txt
+	$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+install: $(VENV)/.installed ## create .venv with everything pinned (reused by all targets)
+
+demo: install ## monolith, service, proxy and traffic; Ctrl-C ends it. DEMO_ONCE=1: a scripted tour
+	$(BIN)/strangler demo $(if $(DEMO_ONCE),--once)
+
+test: install ## run every test
+	$(BIN)/python -m pytest $(TESTS)
+
+lint: install ## ruff, mypy --strict, import contracts
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: install ## benchmark against nginx, HAProxy, Envoy and others (minutes; wants a quiet machine)
+	$(BIN)/python -m benchmarks
+
+lock: ## resolve requirements.txt again from pyproject.toml (needs uv)
+	uv pip compile --python-version 3.11 --all-extras --generate-hashes --no-header --no-annotate --no-emit-index-url pyproject.toml -o requirements.txt
+
+clean: ## remove .venv, caches and state
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .strangler
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
