@@ -1,0 +1,153 @@
+"""Conditions on headers, cookies and query keys.
+
+Each looks at one value. A header sent on several lines counts as their values joined by `, ` (RFC 9110 section 5.3:
+any intermediary may have joined them already). A query key or a cookie sent twice satisfies only `present`: whoever
+reads it next may take the first or the last.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from urllib.parse import unquote_plus
+
+from proxy.config.model import RouteMatch, ValuePredicate
+from proxy.routing.expression import Expressions
+from proxy.routing.head import Head
+from proxy.wire.fields import SECRET_NAMES
+
+
+class Source(StrEnum):
+    """Where a condition finds its value."""
+
+    HEADER = "header"
+    COOKIE = "cookie"
+    QUERY = "query"
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """One compiled condition; `holds` answers for a head."""
+
+    source: Source
+    predicate: ValuePredicate
+    holds: Callable[[Head], bool]
+
+    @property
+    def name(self) -> str:
+        return self.predicate.name.lower() if self.source is Source.HEADER else self.predicate.name
+
+    @property
+    def key(self) -> tuple[object, ...]:
+        """Equal for conditions that say the same."""
+        asked = self.predicate
+        return (self.source, self.name, asked.exact, asked.regex, asked.present)
+
+    @property
+    def secret(self) -> bool:
+        """Whether the value it looks for must not be shown."""
+        return self.source is Source.COOKIE or self.name.encode() in SECRET_NAMES
+
+    def implied_by(self, other: "Condition") -> bool:
+        """Whether a head for which `other` holds satisfies this one too. False where it is not known."""
+        if self.key == other.key:
+            return True
+        if (self.source, self.name) != (other.source, other.name) or other.predicate.present is False:
+            return False
+        if self.predicate.present is not None or other.predicate.exact is None:
+            return self.predicate.present is True
+        return _value_test(self.predicate)([other.predicate.exact])
+
+    def __str__(self) -> str:
+        """As it would be read aloud: `header X-Beta is "yes"`."""
+        subject, asked = f"{self.source} {self.predicate.name}", self.predicate
+        if asked.present is not None:
+            return f"{subject} is {'there' if asked.present else 'absent'}"
+        return f"{subject} {'is' if asked.regex is None else 'matches'} {self._shown}"
+
+    def failure(self, head: Head) -> str:
+        """Why it does not hold; never says what the request's value is."""
+        subject, asked = f"{self.source} {self.predicate.name}", self.predicate
+        values = _READERS[self.source](self.name)(head)
+        if not values:
+            return f"{subject} is missing"
+        if asked.present is False:
+            return f"{subject} is there and must not be"
+        if len(values) > 1:
+            return f"{subject} is there more than once, which satisfies only `present`"
+        return f"{subject} {'is not' if asked.regex is None else 'does not match'} {self._shown}"
+
+    @property
+    def _shown(self) -> str:
+        if self.secret:
+            return "the value it must have"
+        return f'"{self.predicate.exact}"' if self.predicate.regex is None else self.predicate.regex
+
+
+def compile_conditions(match: RouteMatch) -> tuple[Condition, ...]:
+    """The conditions of a match on headers, cookies and query. Raises ValueError for a regex RE2 refuses."""
+    return tuple(
+        Condition(source, predicate, _holder(source, predicate))
+        for source, predicates in (
+            (Source.HEADER, match.headers),
+            (Source.COOKIE, match.cookies),
+            (Source.QUERY, match.query),
+        )
+        for predicate in predicates
+    )
+
+
+def _holder(source: Source, predicate: ValuePredicate) -> Callable[[Head], bool]:
+    read = _READERS[source](predicate.name.lower() if source is Source.HEADER else predicate.name)
+    test = _value_test(predicate)
+    return lambda head: test(read(head))
+
+
+def _value_test(predicate: ValuePredicate) -> Callable[[Sequence[str]], bool]:
+    if predicate.present is not None:
+        wanted = predicate.present
+        return lambda values: bool(values) is wanted
+    if predicate.regex is not None:
+        expression = Expressions([predicate.regex])
+        return lambda values: len(values) == 1 and bool(expression.match(values[0]))
+    exact = predicate.exact
+    return lambda values: len(values) == 1 and values[0] == exact
+
+
+Read = Callable[[Head], Sequence[str]]
+
+
+def _read_header(name: str) -> Read:
+    def read(head: Head) -> Sequence[str]:
+        values = head.values(name)
+        return [", ".join(values)] if len(values) > 1 else values
+
+    return read
+
+
+def _read_cookie(name: str) -> Read:
+    """RFC 6265 section 4.2.1: pairs separated by `; `; a value is kept as sent, quotes too."""
+
+    def read(head: Head) -> Sequence[str]:
+        pairs = (pair.partition("=") for line in head.values("cookie") for pair in line.split(";"))
+        return [value.strip() for key, _, value in pairs if key.strip() == name]
+
+    return read
+
+
+def _read_query(name: str) -> Read:
+    """Keys and values are compared decoded, `+` as a space, as HTML forms write them."""
+
+    def read(head: Head) -> Sequence[str]:
+        if not head.query:
+            return ()
+        pairs = (pair.partition("=") for pair in head.query.split("&") if pair)
+        return [unquote_plus(value) for key, _, value in pairs if unquote_plus(key) == name]
+
+    return read
+
+
+_READERS: dict[Source, Callable[[str], Read]] = {
+    Source.HEADER: _read_header,
+    Source.COOKIE: _read_cookie,
+    Source.QUERY: _read_query,
+}
