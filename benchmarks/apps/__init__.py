@@ -1,0 +1,1 @@
+"""ASGI applications that uvicorn serves as peers. Each reads BENCH_UPSTREAM or BENCH_CONFIG from its environment."""

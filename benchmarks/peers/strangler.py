@@ -1,0 +1,79 @@
+"""This project's proxy, twice: the engine as `strangler serve` runs it, and the ASGI application under plain uvicorn.
+
+Its route table is what a migration grows to: exact paths, templates and prefixes, of which the measured requests match
+two. Metrics, trace ids and forwarding headers are on, since they cannot be turned off.
+"""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import proxy
+from benchmarks.peer import Launch, Peer, Setup, missing_program, required
+from benchmarks.peers.python import uvicorn
+from benchmarks.processes import free_port
+
+PATTERNS = ("/api/area{n}/**", "/api/area{n}/{{id}}", "/pages/area{n}", "/shop/area{n}/{{id}}/lines/{{line}}")
+
+
+def configuration(setup: Setup) -> dict[str, Any]:
+    """A routes.yaml (JSON is YAML) with `setup.routes` routes."""
+    upstream = {"url": f"http://{setup.upstream}"}
+    return {
+        "version": 1,
+        "listen": {"public": f"127.0.0.1:{setup.port}", "console": f"127.0.0.1:{free_port()}"},
+        "upstreams": {"monolith": upstream, "products": upstream, "orders": upstream},
+        "defaults": {"legacy": "monolith"},
+        "log": {"access": "on" if setup.access_log else "off"},
+        "routes": routes(setup.routes),
+    }
+
+
+def routes(count: int) -> list[dict[str, Any]]:
+    """`count` routes at cutover. The first two are those that the measured requests take."""
+    measured = [
+        {"name": "products", "match": {"path": "/api/products/**"}, "to": "products", "stage": "cutover"},
+        {
+            "name": "orders",
+            "match": {"path": "/api/orders"},
+            "to": "orders",
+            "stage": "cutover",
+            "limits": {"body": "2GiB"},
+        },
+    ]
+    others = (
+        {
+            "name": f"area-{n}",
+            "match": {"path": PATTERNS[n % len(PATTERNS)].format(n=n)},
+            "to": ("products", "orders")[n % 2],
+            "stage": "cutover",
+        }
+        for n in range(max(0, count - len(measured)))
+    )
+    return [*measured[:count], *others]
+
+
+def write_configuration(setup: Setup) -> Path:
+    conf = setup.folder / "routes.yaml"
+    conf.write_text(json.dumps(configuration(setup), indent=2))
+    return conf
+
+
+def launch_engine(setup: Setup) -> Launch:
+    return Launch([required("strangler"), "serve", "--config", write_configuration(setup), "--workers", "1"])
+
+
+def launch_asgi(setup: Setup) -> Launch:
+    return uvicorn("strangler_asgi", setup, {"BENCH_CONFIG": str(write_configuration(setup))})
+
+
+def version() -> str:
+    python = ".".join(map(str, sys.version_info[:3]))
+    return f"{proxy.__version__}, CPython {python}"
+
+
+ENGINE = Peer(
+    "engine", "**strangler serve**", missing_program("strangler", "pip install --editable ."), version, launch_engine
+)
+ASGI = Peer("asgi", "**strangler, ASGI app under uvicorn**", lambda: None, version, launch_asgi)
