@@ -16,6 +16,9 @@ from proxy.routing.head import Head
 from proxy.wire.fields import SECRET_NAMES
 
 
+_SECRET_WORDS = ("auth", "key", "password", "secret", "session", "signature", "token")
+
+
 class Source(StrEnum):
     """Where a condition finds its value."""
 
@@ -44,8 +47,10 @@ class Condition:
 
     @property
     def secret(self) -> bool:
-        """Whether the value it looks for must not be shown."""
-        return self.source is Source.COOKIE or self.name.encode() in SECRET_NAMES
+        """Whether the value it looks for must not be shown: it may well be a credential, to judge by its name."""
+        name = self.name.lower()
+        known = self.source is Source.COOKIE or name.encode() in SECRET_NAMES
+        return known or any(word in name for word in _SECRET_WORDS)
 
     def implied_by(self, other: "Condition") -> bool:
         """Whether a head for which `other` holds satisfies this one too. False where it is not known."""
