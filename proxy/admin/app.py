@@ -1,0 +1,83 @@
+"""The console's web application: health, metrics and the admin API, each a thin door to an operation.
+
+It is served on `listen.console` only, never on the public port, and it must never read or change anything but through
+`proxy.operations`.
+"""
+
+from collections.abc import Collection
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import Mount, Route
+
+from proxy.admin.guard import Bearer, Guard, host_check
+from proxy.admin.problems import on_http_exception, on_operation_error
+from proxy.control.plane import ControlPlane
+from proxy.operations import exposition, reload, restart, status
+from proxy.operations.errors import OperationError
+
+
+def create_console(plane: ControlPlane, *, token: str | None, hosts: Collection[str] = ()) -> Starlette:
+    """The application. `hosts` are names, besides its address, under which the console may be asked for."""
+    doors = Doors(plane)
+    api = [
+        Route("/status", doors.status),
+        Route("/routes", doors.routes),
+        Route("/upstreams", doors.upstreams),
+        Route("/reload", doors.reload, methods=["POST"]),
+        Route("/restart", doors.restart, methods=["POST"]),
+    ]
+    return Starlette(
+        routes=[
+            Route("/livez", doors.livez),
+            Route("/readyz", doors.readyz),
+            Route("/metrics", doors.metrics),
+            Mount("/api/v1", routes=api, middleware=[Middleware(Bearer, token=token)]),
+        ],
+        # Probes ask by whatever address they were given, and /livez has nothing to tell anybody.
+        middleware=[
+            Middleware(Guard, allowed=host_check(plane.launch.console_bound[0], hosts), exempt=frozenset({"/livez"}))
+        ],
+        exception_handlers={HTTPException: on_http_exception, OperationError: on_operation_error},
+    )
+
+
+class Doors:
+    """One method a path."""
+
+    def __init__(self, plane: ControlPlane) -> None:
+        self._plane = plane
+
+    async def livez(self, _request: Request) -> Response:
+        return PlainTextResponse("ok\n")
+
+    async def readyz(self, _request: Request) -> Response:
+        body = status.readiness(self._plane)
+        return JSONResponse(body, 200 if body["ready"] else 503)
+
+    async def metrics(self, request: Request) -> Response:
+        text, media_type = exposition.metrics(self._plane, request.headers.get("accept", ""))
+        return Response(text, headers={"Content-Type": media_type})
+
+    async def status(self, _request: Request) -> Response:
+        return _json(status.status(self._plane))
+
+    async def routes(self, _request: Request) -> Response:
+        return _json(status.routes(self._plane))
+
+    async def upstreams(self, _request: Request) -> Response:
+        return _json(status.upstreams(self._plane))
+
+    async def reload(self, _request: Request) -> Response:
+        return _json(await reload.reload(self._plane))
+
+    async def restart(self, _request: Request) -> Response:
+        return JSONResponse(restart.rolling_restart(self._plane), 202)
+
+
+def _json(body: dict[str, Any]) -> JSONResponse:
+    return JSONResponse(body)

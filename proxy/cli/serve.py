@@ -1,0 +1,72 @@
+"""`strangler serve`: run the proxy until it is told to end."""
+
+import os
+import sys
+
+import click
+
+from proxy.cli.options import config_option
+from proxy.config.errors import ConfigError
+from proxy.config.model import Address
+from proxy.control.startup import Wanted, serve
+from proxy.control.supervisor import Commands
+from proxy.observability.log import Log
+
+MAX_WORKERS = 256
+
+
+class AddressType(click.ParamType[Address]):
+    """HOST:PORT, with an IPv6 host in brackets."""
+
+    name = "host:port"
+
+    def convert(self, value: str | Address, param: click.Parameter | None, ctx: click.Context | None) -> Address:
+        if isinstance(value, Address):
+            return value
+        host, colon, port = value.rpartition(":")
+        bracketed = host.startswith("[") and host.endswith("]")
+        if not (colon and host and port.isascii() and port.isdigit() and int(port) <= 65535):
+            self.fail(f"{value!r} is not HOST:PORT, like 127.0.0.1:8080 or [::1]:8080", param, ctx)
+        if ":" in host and not bracketed:
+            self.fail(f"{value!r}: put an IPv6 address in brackets, like [::1]:8080", param, ctx)
+        return Address(host[1:-1] if bracketed else host, int(port))
+
+
+class WorkersType(click.ParamType[int]):
+    """A number, or `auto`: one for each processor this process may use."""
+
+    name = "n|auto"
+
+    def convert(self, value: str | int, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        if value == "auto":
+            return max(1, len(os.sched_getaffinity(0)))
+        try:
+            number = int(value)
+        except ValueError:
+            self.fail(f"{value!r} is neither a number nor auto", param, ctx)
+        if not 1 <= number <= MAX_WORKERS:
+            self.fail(f"{number} is not between 1 and {MAX_WORKERS}", param, ctx)
+        return number
+
+
+@click.command("serve", short_help="Run the proxy.")
+@config_option
+@click.option("--workers", type=WorkersType(), default=1, show_default=True, help="Processes that answer requests.")
+@click.option("--public", type=AddressType(), help="Listen for users here instead of at listen.public.")
+@click.option("--console", type=AddressType(), help="Listen for operators here instead of at listen.console.")
+def command(config: str, workers: int, public: Address | None, console: Address | None) -> None:
+    """Serve the routes of the file until ended.
+
+    SIGHUP (or `strangler reload`) reads the file again, SIGUSR2 restarts the workers one by one, SIGTERM and Ctrl-C
+    answer what has been asked and end; a second one ends at once.
+    """
+    commands = Commands(
+        worker=(sys.executable, "-m", "proxy.control.embedded"),
+        control=(sys.executable, "-m", "proxy.admin.process"),
+    )
+    try:
+        code = serve(Wanted(config, workers, public, console), commands, environ=os.environ, log=Log("supervisor"))
+    except ConfigError as error:
+        click.echo(str(error), err=True)
+        sys.exit(2)
+    sys.exit(code)

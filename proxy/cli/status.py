@@ -1,0 +1,64 @@
+"""`strangler status`: what a running server is doing."""
+
+import json
+import sys
+from typing import Any
+
+import click
+from rich.console import Console as Terminal
+from rich.table import Table
+
+from proxy.cli.console_options import console_option, find_console, reporting_failures
+from proxy.cli.options import config_option
+from proxy.config.model import Address
+
+
+@click.command("status", short_help="Show what the running server is doing.")
+@config_option
+@console_option
+@click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
+def command(config: str, console: Address | None, as_json: bool) -> None:
+    """Show the revision that serves, the workers, and what is wrong with the file as it is now.
+
+    Exit 1 when the server is not ready or the file was refused, 3 when no server answers, 4 when it refuses.
+    """
+    with reporting_failures():
+        found = find_console(config, console).status()
+    if as_json:
+        click.echo(json.dumps(found))
+    else:
+        _print(found)
+    sys.exit(0 if found["ready"] and not found["config"]["error"] else 1)
+
+
+def _print(found: dict[str, Any]) -> None:
+    terminal = Terminal(highlight=False, soft_wrap=True)
+    config, workers = found["config"], found["workers"]
+    state = "draining" if found["draining"] else "ready" if found["ready"] else "not ready"
+    terminal.print(f"[bold]{state}[/bold]  up {_span(found['uptime_seconds'])}  version {found['version']}")
+    scheme = "https" if found["listen"]["tls"] else "http"
+    terminal.print(f"users      {' '.join(f'{scheme}://{each}' for each in found['listen']['public'])}", markup=False)
+    terminal.print(f"operators  {' '.join(f'http://{each}' for each in found['listen']['console'])}", markup=False)
+    terminal.print(
+        f"file       {config['file']}  revision {config['revision']}  {config['routes']} routes", markup=False
+    )
+    for problem in config["problems"]:
+        where = f"{problem['file']}:{problem['line']}:{problem['column']}: " if problem["file"] else ""
+        terminal.print(f"refused    {where}{problem['message']}", markup=False, style="red")
+    terminal.print(_workers(workers))
+    if len(workers["connected"]) < workers["wanted"]:
+        terminal.print(f"{workers['wanted'] - len(workers['connected'])} worker(s) missing", style="red")
+
+
+def _workers(workers: dict[str, Any]) -> Table:
+    table = Table("worker", "pid", "revision", "requests", "restarts", box=None, pad_edge=False)
+    for each in workers["connected"]:
+        row = (each["number"], each["pid"], each["revision"], each["requests"], each["restarts"])
+        table.add_row(*map(str, row))
+    return table
+
+
+def _span(seconds: float) -> str:
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}h {minutes}m" if hours else f"{minutes}m {rest}s" if minutes else f"{rest}s"

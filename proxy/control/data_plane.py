@@ -1,0 +1,38 @@
+"""What the control plane asks of whatever carries the requests.
+
+The embedded engine is one such data plane; nothing in `control` knows which one it drives.
+"""
+
+import socket
+from typing import Any, Protocol
+
+from proxy.config.model import Snapshot
+
+
+class DataPlane(Protocol):
+    """One worker's engine. All of it is called in the worker's event loop."""
+
+    @property
+    def revision(self) -> str:
+        """Of the active snapshot."""
+        ...
+
+    def swap(self, snapshot: Snapshot) -> None:
+        """Take `snapshot` for all requests from now on, or raise `ConfigError` and keep the one before."""
+        ...
+
+    def reload_certificates(self) -> None:
+        """Read certificate files again; on `OSError` or `ssl.SSLError` those in use stay."""
+        ...
+
+    def counters(self) -> dict[str, Any]:
+        """Everything counted since the process began, as JSON-able values (see `observability.metrics`)."""
+        ...
+
+    def drain(self) -> None:
+        """Stop accepting, answer what has been asked, then let `serve` return; it does so within `drain_timeout`."""
+        ...
+
+    async def serve(self, sockets: list[socket.socket]) -> None:
+        """Serve listening sockets until drained."""
+        ...

@@ -1,0 +1,200 @@
+"""The control process's end of the links: which workers are there, what they were sent, what they counted.
+
+Workers come and go; a worker that comes is sent the snapshot that serves, if it has another. Counters of workers that
+have ended are kept added up, so that a sum never goes back while this process lives.
+"""
+
+import asyncio
+import itertools
+import socket
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from proxy import clock
+from proxy.control.link import PROTOCOL_VERSION, Link, LinkError, Message
+from proxy.observability.log import Log
+from proxy.observability.metrics import Totals
+
+HELLO_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a worker made of something it was sent. `late` when it did not say in time."""
+
+    worker: int
+    problems: tuple[str, ...] = ()
+    late: bool = False
+
+
+@dataclass(slots=True, eq=False)
+class Peer:
+    """A connected worker process."""
+
+    link: Link
+    worker: int
+    pid: int
+    generation: int
+    revision: str
+    since: float
+    waiting: dict[int, asyncio.Future[Message]] = field(default_factory=dict)
+
+    def settle(self, message: Message) -> None:
+        self.revision = message["revision"]
+        answer = self.waiting.pop(message["id"], None)
+        if answer is not None and not answer.done():
+            answer.set_result(message)
+
+    def leave(self) -> None:
+        for answer in self.waiting.values():
+            answer.cancel()
+
+
+class Hub:
+    """All links of the control process."""
+
+    def __init__(self, log: Log) -> None:
+        self._log = log
+        self._peers: set[Peer] = set()
+        self._joined = asyncio.Event()
+        self._ids = itertools.count(1)
+        self._current: tuple[str, str] | None = None
+        self._batches: dict[int, Mapping[str, Any]] = {}  # by generation; each is all that process has counted
+        self._ended = Totals()
+        self._living: frozenset[int] | None = None
+
+    async def accept(self, listener: socket.socket) -> None:
+        """Serve the links of workers until cancelled."""
+        server = await asyncio.start_unix_server(self._on_connection, sock=listener)
+        async with server:
+            await server.serve_forever()
+
+    def peers(self) -> list[Peer]:
+        """Connected workers, by number; during a rolling restart two may bear the same."""
+        return sorted(self._peers, key=lambda peer: (peer.worker, peer.generation))
+
+    async def wait_for(self, workers: int) -> None:
+        """Return once that many different workers are connected."""
+        while len({peer.worker for peer in self._peers}) < workers:
+            self._joined.clear()
+            await self._joined.wait()
+
+    # Snapshots and certificates
+
+    def settle_on(self, revision: str, text: str) -> None:
+        """Make this the snapshot that workers are sent when they come; also those that came in the meantime."""
+        self._current = (revision, text)
+        for peer in self.peers():
+            if peer.revision != revision and not peer.waiting:
+                self._send_current(peer)
+
+    async def push(self, text: str, *, within_seconds: float) -> list[Answer]:
+        """Send a snapshot to every connected worker and wait for what they say."""
+        return await self._ask({"type": "snapshot", "text": text}, within_seconds)
+
+    async def reload_certificates(self, *, within_seconds: float) -> list[Answer]:
+        return await self._ask({"type": "certificates"}, within_seconds)
+
+    async def _ask(self, message: Message, within_seconds: float) -> list[Answer]:
+        asked = [(peer, answer) for peer in self.peers() if (answer := self._request(peer, message)) is not None]
+        if not asked:
+            return []
+        await asyncio.wait([answer for _, answer in asked], timeout=within_seconds)
+        return [_answer(peer, answer) for peer, answer in asked if not answer.cancelled()]
+
+    def _request(self, peer: Peer, message: Message) -> asyncio.Future[Message] | None:
+        number = next(self._ids)
+        try:
+            peer.link.send({**message, "id": number})
+        except LinkError as error:
+            self._log.warning("worker_unreachable", worker=peer.worker, detail=str(error))
+            return None
+        answer = peer.waiting[number] = asyncio.get_running_loop().create_future()
+        return answer
+
+    def _send_current(self, peer: Peer) -> None:
+        if self._current is not None:
+            self._request(peer, {"type": "snapshot", "text": self._current[1]})
+
+    # Connections
+
+    async def _on_connection(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        link = Link(reader, writer)
+        peer = None
+        try:
+            messages = link.messages()
+            async with asyncio.timeout(HELLO_SECONDS):
+                hello = await anext(messages, None)
+            peer = _greet(link, hello)
+            self._join(peer)
+            async for message in messages:
+                self._on_message(peer, message)
+        except (LinkError, OSError, TimeoutError, KeyError, TypeError) as error:
+            self._log.warning("link_refused", worker=peer and peer.worker, detail=repr(error))
+        finally:
+            if peer is not None:
+                self._part(peer)
+            await link.close()
+
+    def _join(self, peer: Peer) -> None:
+        self._peers.add(peer)
+        self._joined.set()
+        if self._current is not None and peer.revision != self._current[0]:
+            self._send_current(peer)
+
+    def _part(self, peer: Peer) -> None:
+        self._peers.discard(peer)
+        peer.leave()
+        self._fold()
+
+    def _on_message(self, peer: Peer, message: Message) -> None:
+        match message["type"]:
+            case "counters":
+                self._batches[peer.generation] = message["batch"]
+            case "ack":
+                peer.settle(message)
+                if message["problems"]:
+                    self._log.failure("worker_refused", worker=peer.worker, problems=message["problems"])
+
+    # Counters
+
+    def keep_only(self, living: Collection[int]) -> None:
+        """The supervisor's word on which generations are alive: those that are not will count no more."""
+        self._living = frozenset(living)
+        self._fold()
+
+    def _fold(self) -> None:
+        if self._living is None:
+            return
+        connected = {peer.generation for peer in self._peers}
+        for generation in set(self._batches) - connected - self._living:
+            self._ended.add(self._batches.pop(generation), gauges=False)
+
+    def totals(self) -> Totals:
+        """Everything counted by workers that live or lived while this process did."""
+        totals = Totals()
+        totals.add(self._ended.as_batch())
+        connected = {peer.generation for peer in self._peers}
+        for generation, batch in self._batches.items():
+            totals.add(batch, gauges=generation in connected)
+        return totals
+
+    def batches(self) -> Iterator[tuple[Peer, Mapping[str, Any]]]:
+        """The latest batch of every connected worker."""
+        return ((peer, self._batches.get(peer.generation, {})) for peer in self.peers())
+
+
+def _greet(link: Link, hello: Message | None) -> Peer:
+    if hello is None or hello["type"] != "hello":
+        raise LinkError("a connection did not begin with hello")
+    if hello["version"] != PROTOCOL_VERSION:
+        raise LinkError(f"a worker speaks version {hello['version']} of the link, not {PROTOCOL_VERSION}")
+    now = clock.now().timestamp()
+    return Peer(link, hello["worker"], hello["pid"], hello["generation"], hello["revision"], now)
+
+
+def _answer(peer: Peer, answer: asyncio.Future[Message]) -> Answer:
+    if not answer.done():
+        return Answer(peer.worker, late=True)
+    return Answer(peer.worker, tuple(answer.result()["problems"]))

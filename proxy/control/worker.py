@@ -1,0 +1,184 @@
+"""A worker process: one engine on the inherited sockets, and a link to the control process.
+
+It decides nothing about configuration; it takes what the control process sends, and says whether it could. Losing the
+control process must never stop or delay a request.
+"""
+
+import argparse
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+import ssl
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import uvloop
+
+from proxy.config.codec import load_snapshot
+from proxy.config.errors import ConfigError
+from proxy.config.model import Snapshot
+from proxy.control.backoff import Backoff
+from proxy.control.child import adopt_sockets, end_with_parent
+from proxy.control.data_plane import DataPlane
+from proxy.control.launch import read_launch
+from proxy.control.link import PROTOCOL_VERSION, THREAD_BYTES, Link, LinkError, Message, connect, encode
+from proxy.observability.log import Log, adopt_library_logs
+
+COUNTERS_EVERY_SECONDS = 1.0
+MAX_UNSENT_COUNTERS_BYTES = 1024 * 1024  # above it a batch is left out: the next one says all of it again
+
+BuildEngine = Callable[[Snapshot, int, int], DataPlane]
+"""From the snapshot, the worker's number, and how many there are. Raises `ConfigError`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the supervisor said on the command line."""
+
+    runtime: str
+    worker: int
+    generation: int
+    parent: int
+    report_fd: int
+    public_fd: str
+
+
+def parse_options(arguments: Sequence[str]) -> Options:
+    parser = argparse.ArgumentParser(prog="proxy.control.worker", description="Started by strangler serve.")
+    for name in ("worker", "generation", "parent", "report-fd"):
+        parser.add_argument(f"--{name}", type=int, required=True)
+    for name in ("runtime", "public-fd"):
+        parser.add_argument(f"--{name}", required=True)
+    return Options(**vars(parser.parse_args(arguments)))
+
+
+def run(build: BuildEngine, arguments: Sequence[str]) -> int:
+    """Be a worker until told to drain. Exit code 2 when the snapshot cannot be served, else 0."""
+    options = parse_options(arguments)
+    end_with_parent(options.parent)
+    log = Log(f"worker-{options.worker}")
+    adopt_library_logs(log)
+    launch = read_launch(options.runtime)
+    try:
+        engine = build(load_snapshot(launch.snapshot_file.read_bytes()), options.worker, launch.workers)
+    except ConfigError as error:
+        log.failure("start_refused", problems=[str(problem) for problem in error.problems])
+        return 2
+    worker = Worker(engine, options, launch.link_socket, log)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(worker.serve(adopt_sockets(options.public_fd)))
+    return 0
+
+
+class Worker:
+    """The engine and its link, for the life of the process."""
+
+    def __init__(self, engine: DataPlane, options: Options, link_socket: str, log: Log) -> None:
+        self._engine = engine
+        self._options = options
+        self._link_socket = link_socket
+        self._log = log
+        self._link: Link | None = None
+
+    async def serve(self, sockets: list[socket.socket]) -> None:
+        serving = asyncio.create_task(self._engine.serve(sockets))
+        await asyncio.sleep(0)  # lets the engine begin, and put its own signal handlers in place, before ours
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGTERM, self._engine.drain)
+        report_serving(self._options.report_fd)
+        linked = asyncio.create_task(self._stay_linked())
+        try:
+            await serving
+        finally:
+            self._send_counters()
+            linked.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await linked
+
+    async def _stay_linked(self) -> None:
+        """Connect, connect again, for ever."""
+        backoff = Backoff()
+        lost = False
+        while True:
+            began = asyncio.get_running_loop().time()
+            try:
+                await self._stay_connected()
+                error: Exception | None = None
+            except (OSError, LinkError) as caught:
+                error = caught
+            if not lost:  # said once, not at every try
+                self._log.warning("control_lost", detail=str(error or "closed"), effect="serving goes on")
+            lost = asyncio.get_running_loop().time() - began < 1
+            delay, backoff = backoff.after(asyncio.get_running_loop().time() - began)
+            await asyncio.sleep(delay)
+
+    async def _stay_connected(self) -> None:
+        link = await connect(self._link_socket)
+        self._link = link
+        counting = asyncio.create_task(self._count())
+        try:
+            link.send(self._hello())
+            async for message in link.messages():
+                await self._obey(link, message)
+        finally:
+            self._link = None
+            counting.cancel()
+            await link.close()
+
+    def _hello(self) -> Message:
+        return {
+            "type": "hello",
+            "version": PROTOCOL_VERSION,
+            "worker": self._options.worker,
+            "pid": os.getpid(),
+            "generation": self._options.generation,
+            "revision": self._engine.revision,
+        }
+
+    async def _count(self) -> None:
+        while True:
+            self._send_counters()
+            await asyncio.sleep(COUNTERS_EVERY_SECONDS)
+
+    def _send_counters(self) -> None:
+        link = self._link
+        if link is not None and link.unsent_bytes <= MAX_UNSENT_COUNTERS_BYTES:
+            with contextlib.suppress(LinkError):
+                link.send({"type": "counters", "batch": self._engine.counters()})
+
+    async def _obey(self, link: Link, message: Message) -> None:
+        match message["type"]:
+            case "snapshot":
+                problems = await self._take(message["text"])
+            case "certificates":
+                problems = self._reload_certificates()
+            case _:
+                return
+        link.send({"type": "ack", "id": message["id"], "revision": self._engine.revision, "problems": problems})
+
+    async def _take(self, text: str) -> list[str]:
+        """Swap to a snapshot. What was wrong with it, if it was refused."""
+        try:
+            data = text.encode()
+            large = len(data) >= THREAD_BYTES
+            snapshot = await asyncio.to_thread(load_snapshot, data) if large else load_snapshot(data)
+            self._engine.swap(snapshot)
+        except ConfigError as error:
+            return [str(problem) for problem in error.problems]
+        except ValueError as error:  # the control process is of another version
+            return [f"the snapshot cannot be read: {error}"]
+        return []
+
+    def _reload_certificates(self) -> list[str]:
+        try:
+            self._engine.reload_certificates()
+        except (OSError, ssl.SSLError) as error:
+            return [str(error)]
+        return []
+
+
+def report_serving(descriptor: int) -> None:
+    """Tell the supervisor that requests are answered from now on."""
+    os.write(descriptor, encode({"type": "serving"}))

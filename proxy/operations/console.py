@@ -1,0 +1,76 @@
+"""The command line's way to a running server: HTTP to the console named in the file, with the operator's token.
+
+Standard library only and one connection a question: no proxy from the environment, no redirect is followed, so the
+token goes nowhere but to that address.
+"""
+
+import http.client
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from proxy.config.model import Address
+from proxy.control.token import VARIABLE, Token
+from proxy.operations.errors import Code, OperationError
+
+TIMEOUT_SECONDS = 15.0  # a reload compiles the file and waits for the workers
+_ANY = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - where a server that listens everywhere is asked from here
+_MAX_BODY_BYTES = 64 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Console:
+    """A running server's console. Every method raises `OperationError`."""
+
+    address: Address
+    token: Token
+
+    def status(self) -> dict[str, Any]:
+        return self._ask("GET", "/api/v1/status")
+
+    def reload(self) -> dict[str, Any]:
+        return self._ask("POST", "/api/v1/reload")
+
+    def restart(self) -> dict[str, Any]:
+        return self._ask("POST", "/api/v1/restart")
+
+    def _ask(self, method: str, path: str) -> dict[str, Any]:
+        host = _ANY.get(self.address.host, self.address.host)
+        connection = http.client.HTTPConnection(host, self.address.port, timeout=TIMEOUT_SECONDS)
+        headers = {"Accept": "application/json"}
+        if self.token.value is not None:
+            headers["Authorization"] = f"Bearer {self.token.value}"
+        try:
+            connection.request(method, path, headers=headers)
+            answer = connection.getresponse()
+            body = answer.read(_MAX_BODY_BYTES)
+        except (OSError, http.client.HTTPException) as error:
+            raise self._unreachable(error) from error
+        finally:
+            connection.close()
+        return self._read(answer.status, body)
+
+    def _unreachable(self, error: Exception) -> OperationError:
+        reason = (error.strerror if isinstance(error, OSError) else None) or str(error) or type(error).__name__
+        return OperationError(Code.UNREACHABLE, f"no server answers at http://{self.address}: {reason.lower()}")
+
+    def _read(self, status: int, body: bytes) -> dict[str, Any]:
+        try:
+            found = json.loads(body)
+        except ValueError:
+            found = None
+        if not isinstance(found, dict):
+            message = f"what answers at http://{self.address} is not this server (HTTP {status})"
+            raise OperationError(Code.UNREACHABLE, message)
+        if status < 400:
+            return found
+        if status == 401:
+            raise OperationError(Code.REFUSED, f"the console did not accept the token{self._advice()}")
+        code = Code.INVALID if status == 422 else Code.REFUSED
+        details = tuple(str(each) for each in found.get("problems", ()))
+        raise OperationError(code, str(found.get("detail") or f"HTTP {status}"), details)
+
+    def _advice(self) -> str:
+        if self.token.problem is None:
+            return f" from {self.token.where}"
+        return f": {self.token.where}: {self.token.problem}; set {VARIABLE}"
