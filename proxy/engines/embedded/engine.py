@@ -1,0 +1,131 @@
+"""The embedded engine: uvicorn serving the public sockets with our protocol class.
+
+uvicorn keeps the event loop, the listening sockets, TLS and the shape of a graceful shutdown; every byte of HTTP is
+read and written by `proxy.forwarding`. One engine runs in each worker process.
+"""
+
+import asyncio
+import ssl
+from typing import Any, TextIO
+
+import uvicorn
+from uvicorn.server import ServerState
+
+from proxy.config.model import ListenTls, Snapshot
+from proxy.forwarding.forwarder import Forwarder
+from proxy.forwarding.protocol import ClientConnection
+from proxy.observability.access_log import AccessLog
+
+
+class PublicProtocol(ClientConnection):
+    """A client connection as uvicorn makes it: it takes part in uvicorn's count of what a shutdown waits for."""
+
+    def __init__(self, forwarder: Forwarder, server_state: ServerState) -> None:
+        super().__init__(forwarder)
+        self._uvicorn_connections: set[Any] = server_state.connections
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._uvicorn_connections.add(self)
+        super().connection_made(transport)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._uvicorn_connections.discard(self)
+        super().connection_lost(exc)
+
+
+class Engine:
+    """Serves public sockets with the active snapshot. Raises OSError or ssl.SSLError for bad certificate files."""
+
+    def __init__(
+        self, snapshot: Snapshot, *, worker: int = 0, workers: int = 1, access_log: TextIO | None = None
+    ) -> None:
+        self.worker = worker
+        self._log = AccessLog(access_log) if access_log is not None else None
+        self._forwarder = Forwarder(snapshot, workers=workers, access_log=self._log)
+        self._tls = snapshot.listen.tls
+        self._context = _server_context(self._tls) if self._tls else None
+        self._server = uvicorn.Server(self._configure())
+        self._draining = asyncio.Event()
+
+    def _configure(self) -> uvicorn.Config:
+        config = uvicorn.Config(
+            app=_no_app,
+            http=self._make_protocol,  # type: ignore[arg-type]  # any factory of protocols will do
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            timeout_graceful_shutdown=None,  # `serve` keeps the drain's time itself
+            server_header=False,
+            date_header=False,
+        )
+        config.load()
+        config.ssl = self._context
+        return config
+
+    def _make_protocol(self, *, server_state: ServerState, **_: Any) -> PublicProtocol:
+        return PublicProtocol(self._forwarder, server_state)
+
+    @property
+    def revision(self) -> str:
+        return self._forwarder.active.snapshot.revision
+
+    def swap(self, snapshot: Snapshot) -> None:
+        """Use another snapshot from the next request on; what is under way keeps its own."""
+        self._forwarder.swap(snapshot)
+
+    def counters(self) -> dict[str, Any]:
+        """Cumulative numbers of this process, JSON-able."""
+        return self._forwarder.export()
+
+    def reload_certificates(self) -> None:
+        """Read certificate and key again; connections made from now on use them."""
+        if self._context is not None and self._tls is not None:
+            _server_context(self._tls)  # the files are tried on a context of their own first
+            self._context.load_cert_chain(self._tls.certificate, self._tls.key)
+
+    def drain(self) -> None:
+        """Stop accepting, finish what is under way; `serve` then returns."""
+        self._draining.set()
+
+    async def serve(self, sockets: list[Any]) -> None:
+        """Serve listening sockets until `drain`, and then for as long as the drain may take."""
+        async with self._forwarder.running():
+            serving = asyncio.create_task(self._server.serve(sockets))
+            draining = asyncio.create_task(self._draining.wait())
+            await asyncio.wait({serving, draining}, return_when=asyncio.FIRST_COMPLETED)
+            draining.cancel()
+            await self._finish(serving)
+        if self._log is not None:
+            self._log.close()
+
+    async def _finish(self, serving: "asyncio.Task[None]") -> None:
+        """Give what is under way its time: tunnels half of it, the rest all of it."""
+        self._server.should_exit = True
+        limit = self._forwarder.active.snapshot.listen.drain_timeout.total_seconds()
+        await asyncio.wait({serving}, timeout=limit / 2)
+        for connection in self._connections():
+            connection.close_tunnel()
+        await asyncio.wait({serving}, timeout=limit / 2)
+        for connection in self._connections():
+            connection.drop()
+        self._server.force_exit = True
+        await serving
+
+    def _connections(self) -> list[PublicProtocol]:
+        connections: set[Any] = self._server.server_state.connections
+        return list(connections)
+
+
+async def _no_app(_scope: object, _receive: object, _send: object) -> None:
+    raise RuntimeError("the protocol class answers every request")
+
+
+def _server_context(tls: ListenTls) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.set_alpn_protocols(["http/1.1"])
+    try:
+        context.load_cert_chain(tls.certificate, tls.key)
+    except ssl.SSLError as error:
+        raise ssl.SSLError(f"{tls.certificate} with {tls.key}: {error}") from error
+    return context

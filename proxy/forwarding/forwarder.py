@@ -1,0 +1,228 @@
+"""The data path of one process: the active snapshot, the pools, what is in flight, and the time limits.
+
+`open` is the request's way up to the network, one named call a step; everything behind it is the exchange's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator
+from email.utils import formatdate
+from typing import Final, Protocol
+
+from proxy import clock
+from proxy.config.model import Snapshot
+from proxy.forwarding.exchange import Client, Exchange, Phase
+from proxy.forwarding.origin import Origin
+from proxy.forwarding.outcome import Outcome
+from proxy.forwarding.plan import Active, Plan, Pools, activate
+from proxy.forwarding.pool import EndpointPool
+from proxy.forwarding.upstream import PARSER as RESPONSE_PARSER
+from proxy.observability.access_log import AccessLog, AccessRecord
+from proxy.observability.counters import Counters
+from proxy.observability.tracing import IdSource
+from proxy.routing.decision import Side, decide
+from proxy.runtime.registry import Registry
+from proxy.wire.problem import ALLOW_LINE, LocalAnswer, problem
+from proxy.wire.refusal import Refusal
+from proxy.wire.request import RequestHead, RequestParser
+
+TICK_SECONDS: Final = 0.05
+"""How often time limits are looked at: a limit may be this much late, never early."""
+
+logger = logging.getLogger("strangler.forwarding")
+
+
+class Sweepable(Protocol):
+    """A client connection, as far as time is concerned."""
+
+    def sweep(self, now: float) -> None: ...
+
+
+class Forwarder:
+    """Everything the exchanges of a process share. `now` is the time of the last tick, good enough for idleness."""
+
+    def __init__(self, snapshot: Snapshot, *, workers: int = 1, access_log: AccessLog | None = None) -> None:
+        self.counters = Counters()
+        self.ids = IdSource()
+        self.access_log = access_log
+        self.monotonic = clock.monotonic
+        self.now = self.monotonic()
+        self.date_line = b""
+        self.in_flight: set[Exchange] = set()
+        self.clients: set[Sweepable] = set()
+        self._workers = workers
+        self._pools: Pools = Registry(lambda key: EndpointPool(key, self.counters), EndpointPool.retire)
+        self._swap(snapshot)
+
+    # configuration
+
+    def swap(self, snapshot: Snapshot) -> None:
+        """Use another snapshot for requests that come from now on. Raises OSError, and then nothing has changed."""
+        self._swap(snapshot)
+
+    def _swap(self, snapshot: Snapshot) -> None:
+        active = activate(snapshot, self._pools, self.counters)
+        limits = snapshot.listen.limits
+        parser = RequestParser(allow_encoded_slash=snapshot.listen.allow_encoded_slash)
+        self.active: Active = active
+        self.parser = parser
+        self.head_bytes = limits.head_bytes
+        self.target_bytes = limits.head_bytes // 2
+        self.head_seconds = limits.head_timeout.total_seconds()
+        self.idle_seconds = limits.idle_timeout.total_seconds()
+        self.max_connections = -(-limits.connections // self._workers)
+
+    # the request's way
+
+    def open(self, head: RequestHead, client: Client, origin: Origin) -> Exchange:
+        """Decide where a request goes. The exchange has a plan and has sent nothing yet. Raises Refusal."""
+        active = origin.active
+        _refuse_unserved(head)
+        steers = origin.may_steer(head)
+        claim = active.table.match(head)
+        if claim is None:
+            plan = active.default
+        else:
+            plan = active.plans[id(decide(claim, active.snapshot.legacy, _wish(head) if steers else None))]
+        ids = self.ids.follow(head.traceparent, head.tracestate, head.request_id if origin.trusted else b"")
+        exchange = Exchange(self, client, head, plan, ids, origin, self.monotonic())
+        exchange.steered = steers
+        if head.upgrade:
+            exchange.upgrade = _agreed_upgrade(head, plan)
+        return exchange
+
+    def refuse(self, refusal: Refusal) -> LocalAnswer:
+        """The answer to a request that no exchange was made for."""
+        if refusal.status < 400:  # the last hop of an OPTIONS request answers for itself
+            return LocalAnswer(refusal.status, "OK", (ALLOW_LINE,))
+        self.counters.count_refusal(refusal.outcome)
+        request_id = self.ids.fresh().decode("ascii")
+        return problem(refusal.status, refusal.outcome, request_id, refusal.detail)
+
+    # observation
+
+    def report_failure(self, exchange: Exchange, outcome: Outcome, detail: str) -> None:
+        group, pool = exchange.plan.group, exchange.pool
+        assert group is not None
+        assert pool is not None
+        self.counters.count_failure(group.name, outcome.value)
+        logger.warning(
+            "upstream %s failed: %s", group.name, outcome.value,
+            extra={"fields": {
+                "upstream": group.name, "endpoint": pool.name, "outcome": outcome.value, "detail": detail,
+                "route": exchange.plan.decision.route, "request_id": exchange.ids.request_id.decode("ascii"),
+            }},
+        )  # fmt: skip
+
+    def log(self, exchange: Exchange, outcome: Outcome, now: float) -> None:
+        if self.access_log is None:
+            return
+        decision, head, pool = exchange.plan.decision, exchange.head, exchange.pool
+        self.access_log.write(
+            AccessRecord(
+                method=head.method,
+                host=head.host,
+                path=head.path,
+                status=exchange.status,
+                route=decision.route,
+                side=decision.side.value,
+                reason=decision.reason.value,
+                upstream=decision.upstream,
+                endpoint=pool.name if pool else None,
+                outcome=outcome.value,
+                client=exchange.origin.client(head),
+                request_id=exchange.ids.request_id.decode("ascii"),
+                trace_id=exchange.ids.trace_id.decode("ascii"),
+                bytes_sent=exchange.bytes_sent,
+                duration=now - exchange.started,
+                upstream_duration=None if exchange.head_at is None else exchange.head_at - exchange.started,
+                revision=exchange.origin.active.snapshot.revision,
+            )
+        )
+
+    def export(self) -> dict[str, object]:
+        """All counters, with the gauges brought up to date."""
+        self.counters.gauges.in_flight = len(self.in_flight)
+        self.counters.gauges.connections = len(self.clients)
+        self.counters.table_resets = self.parser.table.resets + RESPONSE_PARSER.table.resets
+        if self.access_log is not None:
+            self.counters.log_lines_dropped = self.access_log.dropped
+        return {"revision": self.active.snapshot.revision, **self.counters.export()}
+
+    # time
+
+    @contextlib.asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Keep time for as long as the context lasts; at its end all upstream connections are closed."""
+        ticking = asyncio.create_task(self._tick_for_ever())
+        try:
+            yield
+        finally:
+            ticking.cancel()
+            for pool in self._pools.values():
+                pool.retire()
+
+    async def _tick_for_ever(self) -> None:
+        ticks = 0
+        while True:
+            self.tick(second=ticks % round(1 / TICK_SECONDS) == 0)
+            ticks += 1
+            await asyncio.sleep(TICK_SECONDS)
+
+    def tick(self, *, second: bool) -> None:
+        """Look at the time limits of what is in flight and, once a second, of all that is idle."""
+        now = self.now = self.monotonic()
+        for exchange in [one for one in self.in_flight if now - one.since > _limit(one, self.idle_seconds)]:
+            exchange.expire()
+        if self.access_log is not None:
+            self.access_log.flush_soon()
+        if second:
+            self.date_line = b"Date: " + formatdate(usegmt=True).encode("ascii")
+            for client in list(self.clients):
+                client.sweep(now)
+            for pool in self._pools.values():
+                pool.expire(now)
+
+
+def _limit(exchange: Exchange, client_idle: float) -> float:
+    group = exchange.plan.group
+    assert group is not None
+    phase = exchange.phase
+    if phase is Phase.BODY:
+        return client_idle if exchange.client.stalled else group.seconds.idle
+    if phase is Phase.RESPONSE:
+        return group.seconds.response
+    if phase is Phase.CONNECT:
+        return group.seconds.connect
+    return client_idle if phase is Phase.REQUEST else float("inf")
+
+
+def _refuse_unserved(head: RequestHead) -> None:
+    if head.path.startswith("/internal") and (head.path == "/internal" or head.path[9] == "/"):
+        raise Refusal(404, "internal", "internal endpoints are not reachable from here")
+    if head.grpc:
+        raise Refusal(415, "grpc", "gRPC needs HTTP/2 trailers, which this engine cannot forward")
+    if head.max_forwards and head.method == "OPTIONS":
+        if not head.max_forwards.isdigit():
+            raise Refusal(400, "bad_request", "Max-Forwards is not a number")
+        remaining = int(head.max_forwards[:9])
+        if remaining == 0:
+            raise Refusal(200, "max_forwards", "this proxy is the last one that may answer")
+        head.lines.append(b"Max-Forwards: %d" % (remaining - 1))
+
+
+def _wish(head: RequestHead) -> Side | None:
+    if head.side == b"legacy":
+        return Side.LEGACY
+    return Side.SERVICE if head.side == b"service" else None
+
+
+def _agreed_upgrade(head: RequestHead, plan: Plan) -> bytes:
+    """The one protocol that may be switched to, or nothing. A request with a body stays plain."""
+    token = head.upgrade.lower().strip()
+    if b"upgrade" not in head.connection or not head.http11 or head.has_body or token not in plan.upgrades:
+        return b""
+    return token if token != b"websocket" or head.method == "GET" else b""

@@ -1,0 +1,36 @@
+"""What one client connection tells about its client: worked out once, used by each of its requests."""
+
+from proxy.forwarding.plan import Active
+from proxy.wire.forwarded import extend_forwarding, forwarded_for, replace_forwarding, resolve_client
+from proxy.wire.request import RequestHead
+
+
+class Origin:
+    """The peer of a connection, judged by one active snapshot's networks."""
+
+    def __init__(self, active: Active, peer: str, scheme: str) -> None:
+        self.active = active
+        self.peer = peer
+        self.scheme = scheme
+        self.trusted = peer in active.trusted_proxies
+        self._host: bytes | None = None
+        self._lines = b""
+
+    def forwarding_lines(self, head: RequestHead) -> bytes:
+        """The X-Forwarded-* lines for an upstream, each with a leading CRLF."""
+        if self.trusted:
+            return extend_forwarding(head.forwarding, self.peer, self.scheme, head.host_value)
+        if self._host != head.host_value:
+            self._host = head.host_value
+            self._lines = replace_forwarding(self.peer, self.scheme, head.host_value)
+        return self._lines
+
+    def client(self, head: RequestHead) -> str:
+        """The client's address: the peer's, or what a trusted peer says."""
+        if not self.trusted or not head.forwarding:
+            return self.peer
+        return resolve_client(self.peer, forwarded_for(head.forwarding), self.active.trusted_proxies)
+
+    def may_steer(self, head: RequestHead) -> bool:
+        """Whether this client may choose a side and be told why a decision was made."""
+        return bool(self.active.trusted_callers) and self.client(head) in self.active.trusted_callers

@@ -1,0 +1,52 @@
+"""How an exchange can fail: a closed set, each with its stage, whom it blames, and the status the client gets.
+
+The one place where a failure becomes 502, 503, 504 or 499.
+"""
+
+from enum import StrEnum
+
+
+class Outcome(StrEnum):
+    """The end of an exchange. Values are the last part of the problem's type."""
+
+    ANSWERED = "answered"
+    CONNECT_ERROR = "connect_error"  # refused, unreachable, unknown host, failed TLS handshake
+    CONNECT_TIMEOUT = "connect_timeout"
+    RESET = "reset"  # closed or reset before an answer's head was complete
+    BAD_ANSWER = "bad_answer"  # not HTTP, or HTTP that breaks the rules
+    RESPONSE_TIMEOUT = "response_timeout"
+    TRUNCATED = "truncated"  # the upstream broke off inside its answer
+    IDLE_TIMEOUT = "idle_timeout"  # the upstream fell silent inside its answer
+    BODY_TIMEOUT = "body_timeout"  # the client fell silent inside its request
+    BODY_TOO_LARGE = "body_too_large"
+    BAD_REQUEST = "bad_request"  # the client's body is badly framed
+    CLIENT_GONE = "client_gone"
+    STOPPING = "stopping"
+
+
+STATUS = {
+    Outcome.CONNECT_ERROR: 502,
+    Outcome.CONNECT_TIMEOUT: 504,
+    Outcome.RESET: 502,
+    Outcome.BAD_ANSWER: 502,
+    Outcome.RESPONSE_TIMEOUT: 504,
+    Outcome.TRUNCATED: 502,
+    Outcome.IDLE_TIMEOUT: 504,
+    Outcome.BODY_TIMEOUT: 408,
+    Outcome.BODY_TOO_LARGE: 413,
+    Outcome.BAD_REQUEST: 400,
+    Outcome.CLIENT_GONE: 499,
+    Outcome.STOPPING: 503,
+}
+
+UPSTREAM_BLAMED = frozenset(
+    {
+        Outcome.CONNECT_ERROR,
+        Outcome.CONNECT_TIMEOUT,
+        Outcome.RESET,
+        Outcome.BAD_ANSWER,
+        Outcome.RESPONSE_TIMEOUT,
+        Outcome.TRUNCATED,
+        Outcome.IDLE_TIMEOUT,
+    }
+)

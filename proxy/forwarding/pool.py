@@ -1,0 +1,123 @@
+"""Connections to one endpoint: the most recently used first, idle ones bounded and expiring.
+
+Busy connections need no bound of their own: each serves one client connection, and those are bounded. An idle
+connection beyond `MAX_IDLE` is closed.
+"""
+
+import asyncio
+import ssl
+from collections.abc import Callable
+from typing import Final, NamedTuple
+
+from proxy import clock
+from proxy.config.model import Endpoint, UpstreamTls
+from proxy.forwarding.upstream import UpstreamConnection
+from proxy.observability.counters import Counters
+
+MAX_IDLE: Final = 1024
+IDLE_SECONDS: Final = 60.0
+"""Idle connections older than this are closed. nginx's keepalive_timeout for upstreams is 60 s too."""
+
+FRESH_SECONDS: Final = 1.0
+"""A request that may not be repeated takes no connection that has been idle longer than this: servers close idle
+connections after some seconds (uvicorn and Node after 5), and a write lost to that race could not be sent again."""
+
+
+class EndpointKey(NamedTuple):
+    """What makes two endpoints the same across snapshots."""
+
+    endpoint: Endpoint
+    tls: UpstreamTls
+
+
+class EndpointPool:
+    """The connections of one endpoint. `on_read_pause` callbacks are none of its business: it only keeps and lends."""
+
+    def __init__(self, key: EndpointKey, counters: Counters, now: Callable[[], float] = clock.monotonic) -> None:
+        self.endpoint = key.endpoint
+        self.name = key.endpoint.url
+        self._tls = _client_context(key) if key.endpoint.scheme == "https" else None
+        self._server_name = (key.tls.server_name or key.endpoint.host) if self._tls else None
+        self._idle: list[UpstreamConnection] = []
+        self._now = now
+        self._retired = False
+        self.counters = counters
+        self.authority = key.endpoint.authority.encode("latin-1")
+        self.prefix = key.endpoint.prefix
+
+    def take(self, *, repeatable: bool) -> UpstreamConnection | None:
+        """An idle connection, or None when a new one is needed."""
+        idle = self._idle
+        while idle:
+            connection = idle[-1]
+            if not repeatable and self._now() - connection.idle_since > FRESH_SECONDS:
+                return None
+            idle.pop()
+            if not connection.closing:
+                self.counters.gauges.upstream_idle -= 1
+                connection.reused = True
+                return connection
+            self.counters.gauges.upstream_idle -= 1
+        return None
+
+    def put(self, connection: UpstreamConnection, now: float) -> None:
+        """Give back a connection whose exchange has ended cleanly."""
+        if self._retired or len(self._idle) >= MAX_IDLE:
+            connection.close()
+            return
+        connection.idle_since = now
+        self._idle.append(connection)
+        self.counters.gauges.upstream_idle += 1
+
+    def forget(self, connection: UpstreamConnection) -> None:
+        """A connection was closed."""
+        self.counters.gauges.upstream_connections -= 1
+        if connection in self._idle:
+            self._idle.remove(connection)
+            self.counters.gauges.upstream_idle -= 1
+
+    async def connect(self) -> UpstreamConnection:
+        """A new connection. Raises OSError (ssl.SSLError among them)."""
+        loop = asyncio.get_running_loop()
+        _, connection = await loop.create_connection(
+            lambda: UpstreamConnection(self),
+            self.endpoint.host,
+            self.endpoint.port,
+            ssl=self._tls,
+            server_hostname=self._server_name,
+        )
+        self.counters.upstream_connects += 1
+        return connection
+
+    def expire(self, now: float) -> None:
+        """Close what has been idle too long; the oldest stand first."""
+        keep_from = 0
+        for connection in self._idle:
+            if now - connection.idle_since < IDLE_SECONDS:
+                break
+            keep_from += 1
+        old, self._idle = self._idle[:keep_from], self._idle[keep_from:]
+        self.counters.gauges.upstream_idle -= len(old)
+        for connection in old:
+            connection.close()
+
+    def retire(self) -> None:
+        """Close idle connections; busy ones are closed when their exchange ends."""
+        self._retired = True
+        idle, self._idle = self._idle, []
+        self.counters.gauges.upstream_idle -= len(idle)
+        for connection in idle:
+            connection.close()
+
+    def __repr__(self) -> str:
+        return f"<EndpointPool {self.name} idle={len(self._idle)}>"
+
+
+def _client_context(key: EndpointKey) -> ssl.SSLContext:
+    """Raises OSError or ssl.SSLError when the CA bundle cannot be read."""
+    context = ssl.create_default_context(cafile=key.tls.ca)
+    context.set_alpn_protocols(["http/1.1"])
+    if not key.tls.verify:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context

@@ -1,0 +1,381 @@
+"""The server side of the wire: one client connection, its requests one after the other.
+
+Reads heads, hands bodies on, writes answers. It keeps answers in order (pipelined requests wait their turn), never
+lets an answer end well that was broken off, and buffers no more than one high-water mark in either direction.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from enum import IntEnum
+from typing import Final, cast
+
+from proxy.forwarding.body import RequestBody
+from proxy.forwarding.exchange import Exchange
+from proxy.forwarding.forwarder import Forwarder
+from proxy.forwarding.origin import Origin
+from proxy.forwarding.outcome import Outcome
+from proxy.forwarding.render import render_answer, render_local, render_switch
+from proxy.forwarding.tunnel import Tunnel
+from proxy.forwarding.upstream import UpstreamConnection
+from proxy.wire.framing import LAST_CHUNK, encode_chunk
+from proxy.wire.problem import LocalAnswer
+from proxy.wire.refusal import Refusal
+from proxy.wire.request import RequestHead
+from proxy.wire.response import Body, ResponseHead
+
+HIGH_WATER_BYTES: Final = 64 * 1024
+LINGER_SECONDS: Final = 2.0
+"""How long a client may go on sending after its answer was cut short by a close."""
+
+HALF_CLOSE_SECONDS: Final = 1.0
+"""How long a client that has closed its sending side is given its answer, before it counts as gone."""
+
+SILENCE_SECONDS: Final = 1.0
+"""How long an idle connection must have been silent before a drain closes it."""
+
+_BARE_LF = re.compile(rb"(?<!\r)\n")
+
+
+class State(IntEnum):
+    """What the next bytes from the client are."""
+
+    HEAD = 0
+    BODY = 1
+    ANSWER = 2  # the request is complete, its answer is not: bytes wait
+    LINGER = 3  # of no interest: thrown away until the connection is closed
+    TUNNEL = 4  # none of our business
+    GONE = 5
+
+
+class ClientConnection(asyncio.Protocol):
+    """A client connection. What stands on the class is how each begins."""
+
+    transport: asyncio.Transport
+    state = State.HEAD
+    exchange: Exchange | None = None
+    http11 = True
+    draining = False
+    stalled = False  # the client does not read
+    closing_at: float | None = None  # when a lingering or half-closed connection is given up
+    _body: RequestBody | None = None
+    _pending: bytes = b""  # bytes of the next head, or of requests that wait their turn
+    _busy = False  # reading requests: an answer that ends now must not start another reader
+    _reading_paused = False
+    _close_after = False  # the connection ends with this answer
+    _close_delimited = False  # the client takes the connection's end for the answer's
+    _chunked = False  # the answer's body is being chunked
+    _tunnel: Tunnel | None = None
+
+    def __init__(self, forwarder: Forwarder) -> None:
+        self.forwarder = forwarder
+        self.quiet_since = forwarder.now
+
+    # asyncio's side
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast(asyncio.Transport, transport)
+        self.transport.set_write_buffer_limits(high=HIGH_WATER_BYTES)
+        peer = transport.get_extra_info("peername")
+        self._peer = peer[0] if isinstance(peer, tuple) else "127.0.0.1"  # a Unix socket's peer is this machine
+        self._scheme = "https" if transport.get_extra_info("ssl_object") else "http"
+        self.origin = Origin(self.forwarder.active, self._peer, self._scheme)
+        self.quiet_since = self.forwarder.now
+        clients = self.forwarder.clients
+        clients.add(self)
+        if len(clients) > self.forwarder.max_connections:
+            self.forwarder.counters.connections_refused += 1
+            self._refuse(Refusal(503, "connection_limit", "the server has as many connections as it may have"))
+
+    def data_received(self, data: bytes) -> None:
+        state = self.state
+        if state is State.HEAD:
+            self._pending = self._pending + data if self._pending else data
+            self._read_requests()
+        elif state is State.BODY:
+            self._read_body(data)
+        elif state is State.ANSWER:
+            self._pending += data
+            if len(self._pending) > HIGH_WATER_BYTES:
+                self.pause_reading()
+
+    def eof_received(self) -> bool:
+        if self.state is State.ANSWER:
+            # Perhaps only its sending side is closed; a client that is gone will not miss its answer.
+            self._close_after = True
+            self.closing_at = self.forwarder.now + HALF_CLOSE_SECONDS
+            return True
+        return False
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.state = State.GONE
+        self.forwarder.clients.discard(self)
+        exchange, self.exchange = self.exchange, None
+        if exchange is not None:
+            exchange.client_gone()
+
+    def pause_writing(self) -> None:
+        self.stalled = True
+        if self.exchange is not None:
+            self.exchange.client_full()
+
+    def resume_writing(self) -> None:
+        self.stalled = False
+        if self.exchange is not None:
+            self.exchange.client_drained()
+
+    # reading requests
+
+    def _read_requests(self) -> None:
+        """Start every request that may start now; answers that are there at once let the next one begin."""
+        if self._busy:
+            return
+        self._busy = True
+        try:
+            while self.state is State.HEAD and self._pending and self._read_head():
+                pass
+        except Refusal as refusal:
+            self._refuse(refusal)
+        finally:
+            self._busy = False
+
+    def _read_head(self) -> bool:
+        """Read one head, if it is complete, and start its exchange. Raises Refusal."""
+        data = self._pending
+        end = data.find(b"\r\n\r\n")
+        forwarder = self.forwarder
+        if end <= 0 or end > forwarder.head_bytes:
+            if data[:2] == b"\r\n" and len(data) > 2:  # RFC 9112 section 2.2: an empty line before a request is ignored
+                self._pending = data[2:]
+                return True
+            self._judge_incomplete(data)
+            return False
+        if end > forwarder.target_bytes and data.find(b"\r\n") > forwarder.target_bytes:
+            raise _target_too_long(forwarder.target_bytes)
+        head = forwarder.parser.parse(data[:end])
+        self._pending = data[end + 4 :]
+        self.closing_at = None
+        self.http11 = head.http11
+        self._close_after = not head.keep_alive or self.draining
+        if self.origin.active is not forwarder.active:
+            self.origin = Origin(forwarder.active, self._peer, self._scheme)
+        exchange = forwarder.open(head, self, self.origin)
+        plan = exchange.plan
+        if head.has_body:
+            self._start_with_body(exchange, head)
+        else:
+            self.state = State.ANSWER
+            self.exchange = exchange
+            if plan.answer is None:
+                exchange.start(b"", last=True)
+        if plan.answer is not None:
+            exchange.answer_here(plan.answer)
+        return True
+
+    def _start_with_body(self, exchange: Exchange, head: RequestHead) -> None:
+        body = self._body = RequestBody(head, exchange.plan.body_bytes)
+        self.state = State.BODY
+        data, self._pending = self._pending, b""
+        first = body.take(data) if data else b""
+        self.exchange = exchange
+        if body.done:
+            self.state = State.ANSWER
+            self._pending = body.rest
+        if exchange.plan.answer is None:
+            exchange.start(first, last=body.done)
+
+    def _read_body(self, data: bytes) -> None:
+        body, exchange = self._body, self.exchange
+        assert body is not None
+        try:
+            framed = body.take(data)
+        except Refusal as refusal:
+            if exchange is not None:
+                exchange.fail(Outcome(refusal.outcome), refusal.detail)
+            return
+        if body.done:
+            self.state = State.ANSWER
+            self._pending = body.rest
+        if exchange is not None and (framed or body.done):
+            exchange.send_body(framed, last=body.done)
+
+    def _judge_incomplete(self, data: bytes) -> None:
+        forwarder = self.forwarder
+        line_end = data.find(b"\n")
+        if (line_end if line_end >= 0 else len(data)) > forwarder.target_bytes:
+            raise _target_too_long(forwarder.target_bytes)
+        if len(data) > forwarder.head_bytes:
+            raise Refusal(431, "head_too_large", f"the head is larger than {forwarder.head_bytes} bytes")
+        if _BARE_LF.search(data):
+            raise Refusal(400, "bad_request", "a line of the head does not end with CRLF")
+        if self.closing_at is None:
+            self.closing_at = forwarder.monotonic() + forwarder.head_seconds
+
+    # writing answers
+
+    def send_interim(self, head: ResponseHead) -> None:
+        self.transport.write(b"\r\n".join((head.status_line, *head.lines, b"", b"")))
+
+    def send_head(self, exchange: Exchange, head: ResponseHead, body: Body, data: bytes, last: bool) -> None:
+        unframed = body is Body.CHUNKED or body is Body.CLOSE
+        self._chunked = unframed and self.http11
+        self._close_delimited = unframed and not self.http11
+        if self._close_delimited or not exchange.request_done:
+            self._close_after = True  # an early answer leaves a request that nobody will read
+        self.transport.write(render_answer(exchange, head, data, last, chunked=self._chunked, close=self._close_after))
+        if last:
+            self._end_answer()
+
+    def send_data(self, data: bytes, last: bool) -> None:
+        if self._chunked:
+            data = (encode_chunk(data) if data else b"") + (LAST_CHUNK if last else b"")
+        if data:
+            self.transport.write(data)
+        if last:
+            self._end_answer()
+
+    def send_local(self, exchange: Exchange, answer: LocalAnswer) -> None:
+        if self.state is State.BODY:
+            self._close_after = True
+        self.transport.write(
+            render_local(
+                answer, exchange.ids.request_id, self.forwarder.date_line,
+                close=self._close_after, http11=self.http11, body=exchange.method != "HEAD",
+            )
+        )  # fmt: skip
+        self._end_answer()
+
+    def _refuse(self, refusal: Refusal) -> None:
+        """Answer what no exchange was made for. What stands behind a bad head cannot be told, so this is the end."""
+        answer = self.forwarder.refuse(refusal)
+        request_id = self.forwarder.ids.fresh()
+        self.transport.write(
+            render_local(answer, request_id, self.forwarder.date_line, close=True, http11=True, body=True)
+        )
+        self._linger()
+
+    def _end_answer(self) -> None:
+        self.exchange = None
+        if self.state is State.BODY or (self._close_after and (self._pending or self._reading_paused)):
+            self._linger()
+        elif self._close_after:
+            self._close()
+        else:
+            self.state = State.HEAD
+            self.quiet_since = self.forwarder.now
+            if self._reading_paused:
+                self.resume_reading()
+            if self._pending:
+                self._read_requests()
+
+    def abort(self) -> None:
+        """The answer is broken, and the client must see that it is."""
+        self.exchange = None
+        if self._close_delimited or self.stalled:
+            self.state = State.GONE
+            self.transport.abort()
+        else:
+            self._close()
+
+    def switch(self, exchange: Exchange, upstream: UpstreamConnection, head: ResponseHead, data: bytes) -> None:
+        """Send the 101 and become a tunnel."""
+        self.state = State.TUNNEL
+        self.transport.write(render_switch(exchange, head) + data)
+        if self._pending:
+            upstream.transport.write(self._pending)
+            self._pending = b""
+        gauges = self.forwarder.counters.gauges
+        gauges.tunnels += 1
+
+        def lost(exc: Exception | None) -> None:
+            gauges.tunnels -= 1
+            exchange.close_tunnel()
+            self.exchange = None
+            self.connection_lost(exc)
+
+        self._tunnel = Tunnel(self.transport, upstream.transport, lost, upstream.connection_lost)
+
+    # back-pressure
+
+    def pause_reading(self) -> None:
+        if not self._reading_paused and self.state is not State.GONE:
+            self._reading_paused = True
+            self.transport.pause_reading()
+
+    def resume_reading(self) -> None:
+        if self._reading_paused and self.state is not State.GONE:
+            self._reading_paused = False
+            self.transport.resume_reading()
+
+    # ends
+
+    def shutdown(self) -> None:
+        """Begin to drain: the answer under way says that it is the last, an idle connection is closed soon."""
+        self.draining = True
+        self._close_after = True
+        self.quiet_since = self.forwarder.now
+
+    def sweep(self, now: float) -> None:
+        """Look at the time limits of this connection; called once a second."""
+        if self.state is State.HEAD:
+            self._sweep_head(now)
+        elif self.closing_at is not None and now > self.closing_at:
+            self._give_up(now)
+
+    def _sweep_head(self, now: float) -> None:
+        silent = now - self.quiet_since
+        if self._pending:
+            if self.closing_at is not None and now > self.closing_at:
+                self._refuse(Refusal(408, "head_timeout", "the request head did not arrive in time"))
+        elif silent > self.forwarder.idle_seconds:
+            self._close()
+        elif self.draining and silent > SILENCE_SECONDS:
+            self._linger()
+
+    def _give_up(self, now: float) -> None:
+        exchange = self.exchange
+        if self.state is State.LINGER:
+            self.transport.abort()
+        elif exchange is not None and (not exchange.answered or now - exchange.since > HALF_CLOSE_SECONDS):
+            self.transport.abort()  # connection_lost tells the exchange
+
+    def _linger(self) -> None:
+        """End our side, and read on for a moment: a reset would take the answer from a client that still sends."""
+        if not self.transport.can_write_eof():
+            self._close()
+            return
+        self._leave(LINGER_SECONDS + self._flush_seconds())
+        self.transport.write_eof()
+        self.resume_reading()
+
+    def _close(self) -> None:
+        self._leave(self.forwarder.idle_seconds)
+        self.transport.close()
+
+    def _leave(self, seconds: float) -> None:
+        self.state = State.LINGER
+        self._pending = b""
+        self.closing_at = self.forwarder.monotonic() + seconds
+
+    def _flush_seconds(self) -> float:
+        return self.forwarder.idle_seconds if self.transport.get_write_buffer_size() else 0.0
+
+    def drop(self) -> None:
+        """End at once, whatever is under way."""
+        if self._tunnel is not None:
+            self._tunnel.close()
+        else:
+            self.transport.abort()
+
+    def close_tunnel(self) -> None:
+        """End a tunnel in good order; no effect on other connections."""
+        if self._tunnel is not None:
+            self._tunnel.close()
+
+    def __repr__(self) -> str:
+        return f"<ClientConnection {self._peer} {self.state.name} {self.exchange!r}>"
+
+
+def _target_too_long(limit: int) -> Refusal:
+    return Refusal(414, "target_too_long", f"the request line is longer than {limit} bytes")

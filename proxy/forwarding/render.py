@@ -1,0 +1,142 @@
+"""What goes over the wire to an upstream, and what a route changes in its answer: pure functions on heads."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from proxy.wire.fields import split_line
+from proxy.wire.framing import LAST_CHUNK, encode_chunk
+from proxy.wire.rewrite import map_location, private_cache_control, temporary_status_line
+
+if TYPE_CHECKING:
+    from proxy.forwarding.exchange import Exchange
+    from proxy.forwarding.pool import EndpointPool
+    from proxy.wire.problem import LocalAnswer
+    from proxy.wire.response import ResponseHead
+
+VIA11 = b"\r\nVia: 1.1 strangler"
+VIA10 = b"\r\nVia: 1.0 strangler"  # RFC 9110 section 7.6.3: the version the message was received with
+
+
+def render_request(exchange: Exchange, pool: EndpointPool, body: bytes) -> bytes:
+    """The request head for an endpoint, with what there is of the body behind it."""
+    head, plan = exchange.head, exchange.plan
+    path = head.path if plan.rewrite is None else plan.rewrite(head.path)
+    if head.raw_query is not None:
+        path = f"{path}?{head.raw_query}"
+    lines = head.lines
+    if head.host_at < 0:  # HTTP/1.0 may lack a Host, HTTP/1.1 may not
+        lines = [b"Host: " + pool.authority, *lines]
+    elif plan.group is not None and plan.group.own_host:
+        lines = lines.copy()
+        lines[head.host_at] = b"Host: " + pool.authority
+    if plan.request_edits is not None:
+        lines = plan.request_edits.apply(lines)
+    return b"".join(
+        (
+            f"{head.method} {pool.prefix}{path} HTTP/1.1\r\n".encode("latin-1"),
+            b"\r\n".join(lines),
+            exchange.origin.forwarding_lines(head),
+            exchange.ids.lines,
+            VIA11 if head.http11 else VIA10,
+            _framing(exchange),
+            b"\r\n\r\n",
+            body,
+        )
+    )
+
+
+def _framing(exchange: Exchange) -> bytes:
+    if exchange.upgrade:
+        return b"\r\nConnection: Upgrade\r\nUpgrade: " + exchange.upgrade
+    return b"\r\nTransfer-Encoding: chunked" if exchange.head.chunked else b""
+
+
+def render_answer(
+    exchange: Exchange, head: ResponseHead, data: bytes, last: bool, *, chunked: bool, close: bool
+) -> bytes:
+    """The answer head for an HTTP/1.x client, with what there is of the body behind it."""
+    lines = head.lines
+    lines.insert(0, head.status_line)
+    if not head.dated:  # RFC 9110 section 6.6.1
+        lines.append(exchange.forwarder.date_line)
+    lines.append(b"X-Request-Id: " + exchange.ids.request_id)
+    if exchange.steered:
+        lines.append(decision_line(exchange))
+    if chunked:
+        lines.append(b"Transfer-Encoding: chunked")
+        data = (encode_chunk(data) if data else b"") + (LAST_CHUNK if last else b"")
+    if close:
+        lines.append(b"Connection: close")
+    elif not exchange.head.http11:
+        lines.append(b"Connection: keep-alive")
+    lines.append(b"\r\n")
+    return b"\r\n".join(lines) + data if data else b"\r\n".join(lines)
+
+
+def decision_line(exchange: Exchange) -> bytes:
+    """For trusted callers: what was decided, and why."""
+    decision = exchange.plan.decision
+    bucket = "-" if decision.bucket is None else decision.bucket
+    text = f"route={decision.route};side={decision.side};reason={decision.reason};bucket={bucket}"
+    return b"X-Strangler-Decision: " + text.encode("latin-1")
+
+
+def render_local(
+    answer: LocalAnswer, request_id: bytes, date_line: bytes, *, close: bool, http11: bool, body: bool
+) -> bytes:
+    """An answer made here, complete; `body` is false for HEAD."""
+    lines = [f"HTTP/1.1 {answer.status} {answer.reason}".encode("ascii"), date_line, *answer.lines]
+    lines.append(b"X-Request-Id: " + request_id)
+    lines.append(b"Content-Length: %d" % len(answer.body))
+    if close:
+        lines.append(b"Connection: close")
+    elif not http11:
+        lines.append(b"Connection: keep-alive")
+    return b"\r\n".join(lines) + b"\r\n\r\n" + (answer.body if body else b"")
+
+
+def render_switch(exchange: Exchange, head: ResponseHead) -> bytes:
+    """The 101 that begins a tunnel."""
+    lines = [head.status_line, *head.lines, b"Connection: Upgrade", b"Upgrade: " + exchange.upgrade]
+    return b"\r\n".join((*lines, b"X-Request-Id: " + exchange.ids.request_id, b"", b""))
+
+
+def edit_answer(exchange: Exchange, head: ResponseHead) -> None:
+    """Apply to an answer's head what its route and side ask for, in place."""
+    plan = exchange.plan
+    if head.location_at >= 0:
+        _edit_location(exchange, head)
+    if plan.split:
+        head.status_line = temporary_status_line(head.status) or head.status_line
+        _make_private(head)
+    if plan.response_edits is not None:
+        head.lines = plan.response_edits.apply(head.lines)
+
+
+def _edit_location(exchange: Exchange, head: ResponseHead) -> None:
+    pool = exchange.pool
+    assert pool is not None
+    _, location = split_line(head.lines[head.location_at])
+    request = exchange.head
+    public = f"{exchange.origin.scheme}://".encode("ascii") + request.host_value
+    prefixes = exchange.plan.prefixes
+    if prefixes is not None and pool.prefix:
+        prefixes = (pool.prefix.encode("latin-1") + prefixes[0], prefixes[1])
+    elif prefixes is None and pool.prefix:
+        prefixes = (pool.prefix.encode("latin-1"), b"")
+    # Where the endpoint is the public address itself, there is nothing to map.
+    authority = b"" if pool.authority == request.host_value else pool.authority
+    mapped = map_location(location, authority or b"\x00", public, prefixes)
+    if mapped is not None:
+        head.lines[head.location_at] = b"Location: " + mapped
+
+
+def _make_private(head: ResponseHead) -> None:
+    values = [split_line(head.lines[at])[1] for at in head.cache_control_at]
+    line = private_cache_control(values)
+    if line is None:
+        return
+    for at in reversed(head.cache_control_at):
+        del head.lines[at]
+    head.lines.append(line)

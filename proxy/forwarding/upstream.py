@@ -1,0 +1,230 @@
+"""The client side of the wire: one connection to an endpoint, one exchange at a time.
+
+Reads answer heads strictly, delimits bodies, and hands both to the exchange. A connection is used again only if its
+last answer ended exactly where it said it would, with nothing behind it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Final, Protocol, cast
+
+from proxy.wire.framing import BadChunk, ChunkedDecoder
+from proxy.wire.refusal import BadAnswer
+from proxy.wire.response import MAX_HEAD_BYTES, Body, ResponseHead, ResponseParser
+
+if TYPE_CHECKING:
+    from proxy.forwarding.pool import EndpointPool
+
+MAX_INTERIM: Final = 64
+"""1xx answers before the final one; more is a bad answer."""
+
+PARSER: Final = ResponseParser()
+
+
+class AnswerReceiver(Protocol):
+    """Whom a connection tells about the answer: the exchange."""
+
+    method: str
+
+    def receive_interim(self, head: ResponseHead) -> None: ...
+    def receive_head(self, head: ResponseHead, body: Body, data: bytes, last: bool) -> None: ...
+    def receive_data(self, data: bytes, last: bool) -> None: ...
+    def receive_switch(self, head: ResponseHead, data: bytes) -> None: ...
+    def upstream_broken(self, error: BadAnswer) -> None: ...
+    def upstream_lost(self, error: Exception | None, *, silent: bool) -> None: ...
+    def upstream_full(self) -> None: ...
+    def upstream_drained(self) -> None: ...
+
+
+class UpstreamConnection(asyncio.Protocol):
+    """A connection. `reused` says that an earlier exchange ran on it, `idle_since` when it was put back."""
+
+    transport: asyncio.Transport
+    receiver: AnswerReceiver | None = None
+    reused = False
+    closing = False
+    idle_since = 0.0
+    _head: ResponseHead | None = None
+    _body: Body | None = None  # None while an answer's head is awaited
+    _left = 0
+    _decoder: ChunkedDecoder | None = None
+    _held: bytes = b""
+    _interim = 0
+    _tainted = False
+    _reading_paused = False
+
+    def __init__(self, pool: EndpointPool) -> None:
+        self.pool = pool
+
+    # asyncio's side
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast(asyncio.Transport, transport)
+        self.pool.counters.gauges.upstream_connections += 1
+
+    def data_received(self, data: bytes) -> None:
+        body = self._body
+        if self.receiver is None:
+            self.close()  # an answer nobody asked for
+        elif body is None:
+            self._read_head(self._held + data if self._held else data)
+        elif body is Body.LENGTH:
+            self._read_length(data)
+        elif body is Body.CLOSE:
+            self.receiver.receive_data(data, last=False)
+        else:
+            self._read_chunks(data)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.closing = True
+        self.pool.forget(self)
+        receiver, self.receiver = self.receiver, None
+        if receiver is None:
+            return
+        if self._body is Body.CLOSE and exc is None:
+            receiver.receive_data(b"", last=True)
+        else:
+            receiver.upstream_lost(exc, silent=self._body is None and not self._held and not self._interim)
+
+    def pause_writing(self) -> None:
+        if self.receiver is not None:
+            self.receiver.upstream_full()
+
+    def resume_writing(self) -> None:
+        if self.receiver is not None:
+            self.receiver.upstream_drained()
+
+    # the exchange's side
+
+    def begin(self, receiver: AnswerReceiver, request: bytes) -> None:
+        """Send a request head, and what there is of its body; the answer goes to `receiver`."""
+        self.receiver = receiver
+        self._body = None
+        self._interim = 0
+        self.transport.write(request)
+
+    def end(self, *, reusable: bool, now: float) -> None:
+        """The exchange is over. The connection goes back to the pool, or is closed."""
+        self.receiver = None
+        self.resume_reading()
+        head = self._head
+        if reusable and not self._tainted and not self.closing and head is not None and head.keep_alive:
+            self.pool.put(self, now)
+        else:
+            self.close()
+
+    def pause_reading(self) -> None:
+        if not self._reading_paused and not self.closing:
+            self._reading_paused = True
+            self.transport.pause_reading()
+
+    def resume_reading(self) -> None:
+        if self._reading_paused and not self.closing:
+            self._reading_paused = False
+            self.transport.resume_reading()
+
+    def close(self) -> None:
+        self.receiver = None
+        if not self.closing:
+            self.closing = True
+            self.transport.abort()  # nothing we wrote is still wanted
+
+    # reading answers
+
+    def _read_head(self, data: bytes) -> None:
+        receiver = self.receiver
+        while receiver is not None:
+            end = data.find(b"\r\n\r\n")
+            if end < 0:
+                self._hold(data)
+                return
+            self._held = b""
+            try:
+                head = PARSER.parse(data[:end])
+                data = data[end + 4 :]
+                if head.status >= 200:
+                    self._head = head
+                    self._begin_body(head, data)
+                    return
+                self._read_interim(head, data)
+            except BadAnswer as error:
+                self._break(error)
+                return
+            receiver = self.receiver  # a switch of protocols takes the connection away
+            if not data or head.status == 101:
+                return
+
+    def _hold(self, data: bytes) -> None:
+        if len(data) > MAX_HEAD_BYTES:
+            self._break(BadAnswer("the head is too large"))
+        elif data[:7] != b"HTTP/1."[: len(data)]:
+            self._break(BadAnswer("the answer does not begin with an HTTP/1.x status line"))
+        else:
+            self._held = data
+
+    def _read_interim(self, head: ResponseHead, data: bytes) -> None:
+        assert self.receiver is not None
+        self._interim += 1
+        if self._interim > MAX_INTERIM:
+            raise BadAnswer(f"more than {MAX_INTERIM} interim answers")
+        if head.status == 101:
+            self.receiver.receive_switch(head, data)
+        else:
+            self.receiver.receive_interim(head)
+
+    def _begin_body(self, head: ResponseHead, data: bytes) -> None:
+        receiver = self.receiver
+        assert receiver is not None
+        body = self._body = head.body(receiver.method)
+        if body is Body.LENGTH:
+            assert head.content_length is not None
+            self._left = head.content_length - len(data)
+            if self._left < 0:
+                self._tainted = True
+                data = data[: head.content_length]
+            receiver.receive_head(head, body, data, last=self._left <= 0)
+        elif body is Body.NONE:
+            self._tainted = bool(data)
+            receiver.receive_head(head, body, b"", last=True)
+        elif body is Body.CLOSE:
+            receiver.receive_head(head, body, data, last=False)
+        else:
+            decoder = self._decoder = ChunkedDecoder()
+            try:
+                content = decoder.feed(data)
+            except BadChunk as error:
+                raise BadAnswer(str(error)) from None
+            self._tainted = bool(decoder.rest)
+            receiver.receive_head(head, body, content, last=decoder.done)
+
+    def _read_length(self, data: bytes) -> None:
+        assert self.receiver is not None
+        self._left -= len(data)
+        if self._left < 0:
+            self._tainted = True
+            data = data[: self._left]
+        self.receiver.receive_data(data, last=self._left <= 0)
+
+    def _read_chunks(self, data: bytes) -> None:
+        assert self.receiver is not None
+        assert self._decoder is not None
+        try:
+            content = self._decoder.feed(data)
+        except BadChunk as error:
+            self._break(BadAnswer(str(error)))
+            return
+        if self._decoder.done:
+            self._tainted = bool(self._decoder.rest)
+            self.receiver.receive_data(content, last=True)
+        elif content:
+            self.receiver.receive_data(content, last=False)
+
+    def _break(self, error: BadAnswer) -> None:
+        receiver = self.receiver
+        self.close()
+        if receiver is not None:
+            receiver.upstream_broken(error)
+
+    def __repr__(self) -> str:
+        return f"<UpstreamConnection {self.pool.name} reused={self.reused} closing={self.closing}>"

@@ -1,0 +1,99 @@
+"""Field lines: their grammar, and a table that remembers what was found about a line by its exact bytes.
+
+Most lines of most requests have been seen before, to the byte. What a line means is worked out once and looked up
+afterwards. The table holds no secrets (Cookie, Authorization and their kin are worked out each time), no line over
+256 bytes, and never more than `LineTable.BOUND` lines: when it is full it starts again empty.
+"""
+
+import re
+from collections.abc import Callable
+from enum import Enum
+from typing import Any, Final, NamedTuple
+
+# RFC 9110 sections 5.1 and 5.5. No obs-fold, no bare CR or LF, no control bytes but HTAB; obs-text passes.
+_LINE = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+):([^\x00-\x08\x0a-\x1f\x7f]*)")
+
+SECRET_NAMES: Final = frozenset(
+    {b"authorization", b"proxy-authorization", b"cookie", b"set-cookie", b"x-api-key", b"x-auth-token"}
+)
+_UNIQUE_NAMES: Final = frozenset({b"traceparent", b"tracestate", b"x-request-id", b"sec-websocket-key"})
+
+
+class Field(NamedTuple):
+    """A line that the proxy itself looks at. `parsed` is what its reader made of the value."""
+
+    name: str
+    value: bytes
+    parsed: Any = None
+
+
+class Fate(Enum):
+    """What becomes of a line that the proxy itself has no interest in."""
+
+    PASS = "forwarded as it is"
+    DROP = "not forwarded"
+
+
+PASS: Final = Fate.PASS
+DROP: Final = Fate.DROP
+
+Verdict = Fate | Field
+Classify = Callable[[bytes, bytes], Verdict]
+
+
+class BadLine(ValueError):
+    """A line that is no field line."""
+
+
+def split_line(line: bytes) -> tuple[bytes, bytes]:
+    """Name (lower case) and value (white space around it cut) of a field line. Raises BadLine."""
+    match = _LINE.fullmatch(line)
+    if match is None:
+        raise BadLine(_explain(line))
+    return match.group(1).lower(), match.group(2).strip(b" \t")
+
+
+def _explain(line: bytes) -> str:
+    if line[:1] in (b" ", b"\t"):
+        return "a field line begins with white space (obsolete line folding)"
+    name, colon, _value = line.partition(b":")
+    if not colon:
+        return "a field line has no colon"
+    if name.endswith((b" ", b"\t")):
+        return "white space stands before the colon of a field line"
+    if b"\n" in line or b"\r" in line:
+        return "a bare CR or LF stands in a field line"
+    return "a field line holds bytes that HTTP does not allow"
+
+
+class LineTable:
+    """Verdicts by exact line. `classify(name, value)` works one out and may raise."""
+
+    BOUND: Final = 4096
+    LONGEST: Final = 256
+
+    def __init__(self, classify: Classify) -> None:
+        self._classify = classify
+        self.known: dict[bytes, Verdict] = {}
+        self.resets = 0
+
+    def learn(self, line: bytes) -> Verdict:
+        """The verdict on a line that is not in `known`. Raises BadLine, or what `classify` raises."""
+        name, value = split_line(line)
+        verdict = self._classify(name, value)
+        if len(line) <= self.LONGEST and name not in SECRET_NAMES and name not in _UNIQUE_NAMES:
+            if len(self.known) >= self.BOUND:
+                self.known.clear()
+                self.resets += 1
+            self.known[line] = verdict
+        return verdict
+
+
+def tokens(value: bytes) -> tuple[bytes, ...]:
+    """The members of a comma-separated list, lower case, empty ones left out (RFC 9110 section 5.6.1)."""
+    return tuple(item for item in (part.strip(b" \t").lower() for part in value.split(b",")) if item)
+
+
+def parse_length(value: bytes) -> int | None:
+    """A Content-Length, or None where it is not plain digits of a sane number (RFC 9110 section 8.6)."""
+    return int(value) if value.isdigit() and len(value) <= 18 else None

@@ -1,0 +1,94 @@
+"""Errors the proxy answers itself, as RFC 9457 problem+json: closed outcomes, no detail of upstreams."""
+
+import json
+from dataclasses import dataclass
+
+from proxy.wire.refusal import Refusal
+
+TITLES = {
+    "bad_request": "The request is not well-formed HTTP",
+    "body_too_large": "The request body is larger than allowed",
+    "body_timeout": "The request body did not arrive in time",
+    "connect": "CONNECT is not served",
+    "connect_error": "The upstream could not be reached",
+    "connect_timeout": "The upstream did not accept a connection in time",
+    "connection_limit": "Too many connections",
+    "bad_answer": "The upstream's answer is not well-formed HTTP",
+    "expectation": "The expectation cannot be met",
+    "grpc": "gRPC is not served",
+    "head_timeout": "The request head did not arrive in time",
+    "head_too_large": "The request head is larger than allowed",
+    "internal": "There is nothing here",
+    "max_forwards": "The request may not be forwarded further",
+    "not_ready": "No configuration is loaded",
+    "reset": "The upstream closed the connection before it answered",
+    "response_timeout": "The upstream did not answer in time",
+    "retired": "This resource is gone",
+    "stopping": "The server is stopping",
+    "target_too_long": "The request target is too long",
+    "trace": "TRACE is not allowed",
+    "version": "The HTTP version is not served",
+}
+
+_RETRY_LATER = (429, 503)
+
+ALLOW_LINE = b"Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
+
+
+@dataclass(frozen=True, slots=True)
+class LocalAnswer:
+    """An answer made here: a status, field lines without framing, and a whole body."""
+
+    status: int
+    reason: str
+    lines: tuple[bytes, ...]
+    body: bytes = b""
+
+
+REASONS = {
+    200: "OK",
+    301: "Moved Permanently",
+    302: "Found",
+    307: "Temporary Redirect",
+    308: "Permanent Redirect",
+    400: "Bad Request",
+    404: "Not Found",
+    405: "Method Not Allowed",
+    408: "Request Timeout",
+    410: "Gone",
+    413: "Content Too Large",
+    414: "URI Too Long",
+    415: "Unsupported Media Type",
+    417: "Expectation Failed",
+    429: "Too Many Requests",
+    431: "Request Header Fields Too Large",
+    500: "Internal Server Error",
+    501: "Not Implemented",
+    502: "Bad Gateway",
+    503: "Service Unavailable",
+    504: "Gateway Timeout",
+    505: "HTTP Version Not Supported",
+}
+
+
+def problem(status: int, outcome: str, request_id: str, detail: str | None = None) -> LocalAnswer:
+    """A problem+json answer of type `urn:strangler:<outcome>`."""
+    content = {
+        "type": f"urn:strangler:{outcome}",
+        "title": TITLES.get(outcome, REASONS.get(status, "Error")),
+        "status": status,
+        "request_id": request_id,
+    }
+    if detail:
+        content["detail"] = detail
+    lines = [b"Content-Type: application/problem+json", b"Cache-Control: no-store"]
+    if status in _RETRY_LATER:
+        lines.append(b"Retry-After: 1")
+    if status == 405:
+        lines.append(ALLOW_LINE)
+    return LocalAnswer(status, REASONS.get(status, ""), tuple(lines), json.dumps(content).encode() + b"\n")
+
+
+def refusal_answer(refusal: Refusal, request_id: str) -> LocalAnswer:
+    """The answer to a request that was refused."""
+    return problem(refusal.status, refusal.outcome, request_id, refusal.detail)
