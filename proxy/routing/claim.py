@@ -15,7 +15,17 @@ from proxy.routing.pattern import Host, Path, parse_path
 from proxy.routing.predicate import Condition, Source, compile_conditions
 from proxy.routing.rewrite import Rewrite, compile_rewrite
 
-Rank = tuple[int, tuple[int, ...], tuple[int, ...], int, int, int, int]
+
+class Rank(NamedTuple):
+    """The order in which matches are asked: the smaller first, compared from the first field to the last."""
+
+    priority: int  # all numbers are negated where more comes first
+    host: tuple[int, ...]
+    path: tuple[int, ...]
+    method: int  # 0 when methods are given
+    headers: int  # headers and cookies count alike: a cookie is a header
+    queries: int
+    order: int  # in the file, so no two are equal
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -96,16 +106,15 @@ def _compile(written: _Written, legacy: str, order: int, *, others_name_head: bo
 
 
 def _rank(written: _Written, conditions: tuple[Condition, ...], order: int) -> Rank:
-    """Smaller is asked first; `order` is the position in the file, so no two are equal."""
     queries = sum(condition.source is Source.QUERY for condition in conditions)
-    return (
-        -written.route.priority,
-        written.host.rank,
-        written.path.rank,
-        0 if written.match.methods else 1,
-        queries - len(conditions),  # headers and cookies count alike: a cookie is a header
-        -queries,
-        order,
+    return Rank(
+        priority=-written.route.priority,
+        host=written.host.rank,
+        path=written.path.rank,
+        method=0 if written.match.methods else 1,
+        headers=queries - len(conditions),
+        queries=-queries,
+        order=order,
     )
 
 

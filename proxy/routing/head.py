@@ -29,7 +29,10 @@ class Head(Protocol):
         """Lower case, without the port."""
 
     def values(self, name: str) -> Sequence[str]:
-        """The values of a header, one for each line it was sent on; the name is given in lower case."""
+        """The values of a header, one for each line it was sent on, a character for each byte (Latin-1).
+
+        The name is given in lower case.
+        """
 
 
 @dataclass(frozen=True, slots=True)

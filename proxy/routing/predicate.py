@@ -15,7 +15,6 @@ from proxy.routing.expression import Expressions
 from proxy.routing.head import Head
 from proxy.wire.fields import SECRET_NAMES
 
-
 _SECRET_WORDS = ("auth", "key", "password", "secret", "session", "signature", "token")
 
 
@@ -121,10 +120,15 @@ def _value_test(predicate: ValuePredicate) -> Callable[[Sequence[str]], bool]:
 Read = Callable[[Head], Sequence[str]]
 
 
+def _text(value: str) -> str:
+    """A value off the wire as routes.yaml writes it: its bytes are UTF-8, if they are not ASCII."""
+    return value if value.isascii() else value.encode("latin-1", "replace").decode("utf-8", "replace")
+
+
 def _read_header(name: str) -> Read:
     def read(head: Head) -> Sequence[str]:
         values = head.values(name)
-        return [", ".join(values)] if len(values) > 1 else values
+        return [_text(", ".join(values))] if values else ()
 
     return read
 
@@ -134,7 +138,7 @@ def _read_cookie(name: str) -> Read:
 
     def read(head: Head) -> Sequence[str]:
         pairs = (pair.partition("=") for line in head.values("cookie") for pair in line.split(";"))
-        return [value.strip() for key, _, value in pairs if key.strip() == name]
+        return [_text(value.strip()) for key, _, value in pairs if key.strip() == name]
 
     return read
 

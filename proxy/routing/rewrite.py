@@ -36,11 +36,7 @@ def _replace_prefix(prefix: str, path: Path) -> Rewrite:
 
 
 def _fill_template(template: str, path: Path) -> Rewrite:
-    """`{name}` takes the segment of that name, a `/**` at the end whatever the pattern's `/**` matched."""
-    if template.endswith("/**"):
-        tail = _replace_prefix("", path)
-        head = _fill_template(template.removesuffix("/**"), path)
-        return lambda sent: head(sent) + (tail(sent) if sent.count("/") > len(path.segments) else "") or "/"
+    """`{name}` takes the segment that the pattern calls by that name."""
     positions = dict(path.names)
     # split() gives literal, name, literal, name, ..., literal
     pieces: list[str | int] = []

@@ -40,6 +40,20 @@ def test_a_header_on_several_lines_counts_as_one_joined_by_commas():
     assert not holds(asked, headers={"X-A": "1"})
 
 
+def test_values_that_are_not_ascii_are_compared_as_utf_8():
+    asked = head(
+        "/a",
+        headers={
+            "X-City": "Zürich".encode().decode("latin-1"),
+            "Cookie": "city=" + "Genève".encode().decode("latin-1"),
+        },
+    )
+    assert holds(asked, headers={"X-City": "Zürich"})
+    assert holds(asked, headers={"X-City": "~Z.rich"})
+    assert holds(asked, cookies={"city": "Genève"})
+    assert not holds(head("/a", headers={"X-City": "\xff"}), headers={"X-City": "Zürich"})
+
+
 @pytest.mark.parametrize("query", ["q=1&q=1", "q=1&q=2", "q&q"])
 def test_a_repeated_query_key_satisfies_only_presence(query):
     asked = head(f"/a?{query}")
