@@ -10,6 +10,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from benchmarks import stream as memory
 from benchmarks.machine import this_machine
 from benchmarks.peer import find
 from benchmarks.peers import DIRECT, PEERS
@@ -41,7 +42,7 @@ def parser() -> argparse.ArgumentParser:
     report.add_argument("file", nargs="?", type=Path, default=RESULTS / "latest.json")
     report.add_argument("--write-docs", action="store_true", help=f"put the tables into {DOCUMENT}")
     stream = commands.add_parser("stream", help="memory under 1 GiB bodies, idle connections and slow readers")
-    stream.add_argument("--peer", default="engine", choices=list(PEERS))
+    stream.add_argument("--only", metavar="PEERS", help=f"by commas (default {','.join(memory.DEFAULT_PEERS)})")
     stream.add_argument("--mib", type=int, default=1024, metavar="N", help="size of the bodies (default 1024)")
     stream.add_argument("--seconds", type=float, default=5.0, metavar="S", help="of each latency measurement")
     stream.add_argument("--write-docs", action="store_true", help=f"put the table into {DOCUMENT}")
@@ -89,16 +90,24 @@ def report(options: argparse.Namespace) -> int:
 
 
 def stream(options: argparse.Namespace) -> int:
-    """Measure memory and disturbance; see benchmarks.stream."""
-    from benchmarks import stream as probe
-
+    """Measure memory and disturbance, one peer after the other."""
     check_needed()
-    findings = probe.measure(options.peer, body_bytes=options.mib * 2**20, seconds=options.seconds)
-    text = probe.markdown(findings)
+    peers, skipped = present(names(options.only or ",".join(memory.DEFAULT_PEERS), list(PEERS), "peer"))
+    for reason in skipped:
+        print(f"skipped: {reason}", file=sys.stderr)
+    body_bytes = options.mib * 2**20
+    findings: list[memory.Findings] = []
+    for peer in peers:
+        print(f"{peer} …", file=sys.stderr, flush=True)
+        findings.append(memory.measure(peer, body_bytes=body_bytes, seconds=options.seconds))
+    machine = this_machine()
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    (RESULTS / "stream.json").write_text(memory.dump(findings, machine, body_bytes))
+    text = memory.markdown(findings, machine, body_bytes)
     print(text)
     if options.write_docs:
         write_block(DOCUMENT, "stream", text)
-    return 1 if findings.failures else 0
+    return 1 if any(found.failure for found in findings) else 0
 
 
 def check_needed() -> None:

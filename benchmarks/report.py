@@ -115,7 +115,7 @@ def scenario_section(scenario: Scenario, samples: Sequence[Sample]) -> str:
         "CPU µs/request, round by round",
     ]
     rows = [row(scenario, ran, label) for label in labels]
-    failures = [f"- {s.contender}, round {s.round}: {s.failure}" for s in ran if s.failure]
+    failures = [f"- {s.contender}, round {s.round}: {s.failure.splitlines()[0]}" for s in ran if s.failure]
     lost = "\n\nRuns that failed, and are not counted:\n\n" + "\n".join(failures) if failures else ""
     return f"### {scenario.title} (`{scenario.name}`)\n\n{table(header, rows)}{lost}"
 

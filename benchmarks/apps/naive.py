@@ -38,7 +38,7 @@ async def forward(request: Request) -> StreamingResponse:
     has_body = "content-length" in request.headers or "transfer-encoding" in request.headers
     outgoing = client.build_request(
         request.method,
-        httpx.URL(path=request.url.path, query=request.url.query.encode("ascii")),
+        request.url.path + (f"?{request.url.query}" if request.url.query else ""),
         headers=headers,
         content=request.stream() if has_body else None,
     )

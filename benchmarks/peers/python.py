@@ -36,9 +36,13 @@ def launch_fastapi_proxy_lib(setup: Setup) -> Launch:
 
 def fastapi_proxy_lib_missing() -> str | None:
     try:
-        subprocess.run([EXTRA_PYTHON, "-c", "import fastapi_proxy_lib, uvicorn"], capture_output=True, check=True)
+        subprocess.run(
+            [EXTRA_PYTHON, "-c", "import fastapi_proxy_lib.fastapi.app, uvicorn"], capture_output=True, check=True
+        )
     except (OSError, subprocess.CalledProcessError):
-        return f"fastapi-proxy-lib not found (PyPI: fastapi-proxy-lib and uvicorn[standard] into {EXTRA_PEERS})"
+        return (
+            f"fastapi-proxy-lib not found (PyPI: fastapi-proxy-lib[standard] and uvicorn[standard] into {EXTRA_PEERS})"
+        )
     return None
 
 
