@@ -1,0 +1,56 @@
+"""Where the console's token comes from, and that it is shown to nobody."""
+
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from proxy.control.token import ensure_token, find_token
+
+
+def test_the_first_start_makes_a_token_only_its_owner_can_read(tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    token = ensure_token(str(state), {})
+    assert token.value is not None
+    assert len(token.value) >= 32
+    assert stat.S_IMODE((state / "token").stat().st_mode) == 0o600
+    assert find_token(str(state), {}) == token
+
+
+def test_a_later_start_keeps_the_token(tmp_path: Path) -> None:
+    assert ensure_token(str(tmp_path), {}).value == ensure_token(str(tmp_path), {}).value
+
+
+def test_the_environment_goes_before_the_file_and_writes_none(tmp_path: Path) -> None:
+    token = ensure_token(str(tmp_path), {"STRANGLER_TOKEN": "from-outside"})
+    assert (token.value, token.where) == ("from-outside", "STRANGLER_TOKEN")
+    assert not (tmp_path / "token").exists()
+
+
+def test_an_empty_variable_counts_as_none(tmp_path: Path) -> None:
+    assert ensure_token(str(tmp_path), {"STRANGLER_TOKEN": ""}).where == str(tmp_path / "token")
+
+
+def test_a_folder_that_cannot_be_made_leaves_no_token_and_says_why(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    token = ensure_token(str(tmp_path / "file" / "state"), {})
+    assert token.value is None
+    assert "not a directory" in (token.problem or "")
+
+
+def test_an_empty_file_is_a_problem_not_an_empty_token(tmp_path: Path) -> None:
+    (tmp_path / "token").write_text("\n")
+    token = ensure_token(str(tmp_path), {})
+    assert (token.value, token.problem) == (None, "the file is empty")
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_a_file_of_somebody_else_is_a_problem(tmp_path: Path) -> None:
+    (tmp_path / "token").write_text("secret")
+    (tmp_path / "token").chmod(0)
+    assert "permission denied" in (ensure_token(str(tmp_path), {}).problem or "")
+
+
+def test_a_token_does_not_show_its_value(tmp_path: Path) -> None:
+    assert "hidden" not in repr(find_token(str(tmp_path), {"STRANGLER_TOKEN": "hidden"}))
