@@ -9,9 +9,12 @@ from hypothesis import strategies as st
 
 from proxy.config.model import PathKind, PathRewrite, RouteMatch, ValuePredicate
 from proxy.routing.decision import Reason, Side, decide
+from proxy.routing.explain import explain
 from proxy.routing.expression import Expressions
 from proxy.routing.head import PlainHead
-from tests.support.routing import pattern, route, table
+from proxy.routing.reach import covered
+from proxy.routing.table import compile_table
+from tests.support.routing import pattern, route, snapshot, table
 
 SEGMENTS = st.sampled_from(["a", "b", "{x}", "{y}", ""])
 METHODS = ["GET", "HEAD", "POST"]
@@ -159,3 +162,22 @@ def test_a_prefix_rewrite_keeps_what_the_prefix_left_over(prefix, new, request):
     left_over = request.path.split("/")[1 + len(claimed.path.segments) :]
     assert rewritten == ("/".join([new.rstrip("/"), *left_over]) or "/")
     assert table(route("n", new.rstrip("/") + "/**")).match(PlainHead("GET", rewritten)) is not None
+
+
+@given(tables(), st.lists(heads(), min_size=1, max_size=20))
+@settings(max_examples=200, deadline=None)
+def test_a_match_called_unreachable_never_wins(routes, requests):
+    compiled = table(*routes)
+    blamed = [claim for claim, _ in covered(compiled.ranked)]
+    assert not [request for request in requests if compiled.match(request) in blamed]
+
+
+@given(tables(), heads())
+@settings(max_examples=100, deadline=None)
+def test_an_explanation_names_the_winner_and_each_other_route_once(routes, request):
+    made = snapshot(*routes)
+    found = explain(compile_table(made), made, request)
+    claimed = table(*routes).match(request)
+    assert found.route == (claimed.route.name if claimed else "default")
+    others = {one.name for one in routes} - {found.route}
+    assert sorted(rival.route for rival in found.lost) == sorted(others)
