@@ -111,7 +111,7 @@ def scenario_section(scenario: Scenario, samples: Sequence[Sample]) -> str:
         "p99 µs",
         "p50 − direct",
         "RSS MiB",
-        "steal",
+        "steal %",
         "CPU µs/request, round by round",
     ]
     rows = [row(scenario, ran, label) for label in labels]
@@ -133,7 +133,7 @@ def row(scenario: Scenario, ran: Sequence[Sample], label: str) -> list[str]:
         number(median(figures(ran, label, p99_us).values())),
         number(median_difference(ran, label, DIRECT, p50_us)),
         number(median(s.resident_mib for s in own if s.resident_mib is not None)),
-        number((median(s.stolen_share for s in own) or 0.0) * 100) + " %",
+        number(median(s.stolen_share * 100 for s in own)),
         " ".join(number(value, 1) for value in figures(ran, label, cpu_us).values()),
     ]
 

@@ -28,7 +28,8 @@ async def connect(port: int, path: str, gate: asyncio.Semaphore) -> socket.socke
         await loop.sock_sendall(connection, f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n".encode("ascii"))
         first = await loop.sock_recv(connection, READ_BYTES)
     if not first.startswith(b"HTTP/1.1 200"):
-        raise ConnectionError(f"answered {first.split(b'\r', 1)[0]!r}")
+        status_line, _, _ = first.partition(b"\r")
+        raise ConnectionError(f"answered {status_line!r}")
     return connection
 
 
