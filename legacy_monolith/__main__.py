@@ -1,0 +1,75 @@
+"""`python -m legacy_monolith`: brings the database up to date, fills it if told to, and serves the shop.
+
+Ends with 0 after SIGTERM or Ctrl-C, 1 when it cannot serve, 2 when it is configured wrongly; never with a traceback.
+"""
+
+import argparse
+import os
+import signal
+import sys
+
+import django
+import uvicorn
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+from django.core.management import CommandError, call_command
+from django.db import DatabaseError
+
+GRACE_S = 10
+
+
+def main() -> int:
+    options = _read_options()
+    # uvicorn raises the signal it was stopped with once more when it is done; that is not a failure.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "legacy_monolith.config.settings")
+    try:
+        django.setup()
+        _prepare_database(options)
+        _serve()
+    except ImproperlyConfigured as error:
+        print(f"legacy_monolith: {error}", file=sys.stderr)  # noqa: T201 - logging is not configured yet
+        return 2
+    except (DatabaseError, CommandError, OSError) as error:
+        print(f"legacy_monolith: {error}", file=sys.stderr)  # noqa: T201 - for the person who started it
+        return 1
+    except KeyboardInterrupt:
+        pass
+    return 0
+
+
+def _read_options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m legacy_monolith", description="Serve the shop.")
+    parser.add_argument("--seed", action="store_true", help="fill an empty shop with sample data (or SEED=1)")
+    parser.add_argument("--products", type=int, help="how many products the sample data has (400)")
+    parser.add_argument("--orders", type=int, help="how many orders (3000)")
+    parser.add_argument("--users", type=int, help="how many customers (200)")
+    return parser.parse_args()
+
+
+def _prepare_database(options: argparse.Namespace) -> None:
+    call_command("migrate", verbosity=0, interactive=False)
+    if options.seed or settings.ENVIRONMENT.seed:
+        size = {name: getattr(options, name) for name in ("products", "orders", "users")}
+        call_command("seed", **{name: count for name, count in size.items() if count is not None})
+
+
+def _serve() -> None:
+    environment = settings.ENVIRONMENT
+    uvicorn.run(
+        "legacy_monolith.config.asgi:application",
+        host=environment.host,
+        port=environment.port,
+        log_config=None,  # Django's logging covers uvicorn too
+        access_log=False,
+        lifespan="off",
+        ws="none",
+        # Forwarded headers are Django's affair, and only when the environment says so.
+        proxy_headers=False,
+        server_header=False,
+        timeout_graceful_shutdown=GRACE_S,
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,61 @@
+"""One log line per request, joined to the caller's ids.
+
+The ids are read from the request and written to the log only; answers stay the same whoever asks.
+"""
+
+import logging
+import re
+import time
+from uuid import uuid4
+
+from asgiref.sync import iscoroutinefunction
+from django.utils.decorators import sync_and_async_middleware
+
+from . import log
+
+logger = logging.getLogger("shop.request")
+REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}")
+TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")  # W3C Trace Context, level 1
+PROBES = ("/healthz", "/readyz")
+
+
+@sync_and_async_middleware
+def request_log(get_response):
+    if iscoroutinefunction(get_response):
+
+        async def middleware(request):
+            started = _begin(request)
+            response = await get_response(request)
+            _end(request, response, started)
+            return response
+
+    else:
+
+        def middleware(request):
+            started = _begin(request)
+            response = get_response(request)
+            _end(request, response, started)
+            return response
+
+    return middleware
+
+
+def _begin(request) -> float:
+    # Whatever does not look like an id is replaced, so that a caller cannot write into the log.
+    sent = request.headers.get("X-Request-Id", "")
+    log.request_id.set(sent if REQUEST_ID.fullmatch(sent) else str(uuid4()))
+    parent = request.headers.get("traceparent", "")
+    log.traceparent.set(parent if TRACEPARENT.fullmatch(parent) else None)
+    return time.perf_counter()
+
+
+def _end(request, response, started: float) -> None:
+    level = logging.DEBUG if request.path in PROBES else logging.INFO
+    duration_ms = round((time.perf_counter() - started) * 1000, 2)
+    fields = {
+        "method": request.method,
+        "path": request.path,
+        "status": response.status_code,
+        "duration_ms": duration_ms,
+    }
+    logger.log(level, "%s %s %d", request.method, request.path, response.status_code, extra=fields)

@@ -1,0 +1,106 @@
+"""Every change of an order. Money, goods and the order's state change together, in one transaction, or not at all."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+
+from django.db import transaction
+
+from legacy_monolith.accounts.models import User
+from legacy_monolith.catalogue.models import Product
+from legacy_monolith.payments import services as payments
+from legacy_monolith.payments.models import Payment
+from legacy_monolith.stock import services as stock
+
+from .models import NEXT, Order, OrderLine, StatusChange
+
+
+@dataclass(frozen=True)
+class Address:
+    name: str
+    street: str
+    postcode: str
+    city: str
+    country: str
+
+
+class NotPossibleError(Exception):
+    """The order's status does not allow it; `status` is the one it has."""
+
+    def __init__(self, status: str) -> None:
+        super().__init__(status)
+        self.status = status
+
+
+@transaction.atomic
+def place_order(*, customer: User, quantities: Mapping[Product, int], address: Address, card_number: str) -> Order:
+    """The order, confirmed; or cancelled with the reason `payment_declined`, the goods back in stock.
+
+    Raises `stock.services.InsufficientStock`, and nothing is kept.
+    """
+    order = _create(customer, quantities, address)
+    reservation = stock.reserve(order_id=order.public_id, customer=customer, quantities=quantities)
+    payment = payments.charge(order_id=order.public_id, customer=customer, amount=order.total, card_number=card_number)
+    if payment.status == Payment.Status.DECLINED:
+        stock.release(reservation=reservation)
+        return _move(order, Order.Status.CANCELLED, Order.Reason.PAYMENT_DECLINED)
+    stock.commit(reservation=reservation)
+    return _move(order, Order.Status.CONFIRMED)
+
+
+@transaction.atomic
+def cancel_order(*, order: Order) -> Order:
+    """Gives money and goods back; a cancelled order stays as it is. Raises `NotPossibleError` once it was shipped."""
+    order = Order.objects.select_for_update().get(pk=order.pk)
+    if order.status == Order.Status.CANCELLED:
+        return order
+    _move(order, Order.Status.CANCELLED, Order.Reason.REQUESTED)
+    payments.refund_order(order_id=order.public_id)
+    stock.release_order(order_id=order.public_id)
+    return order
+
+
+@transaction.atomic
+def ship_order(*, order: Order) -> Order:
+    """Raises `NotPossibleError` unless the order is confirmed."""
+    return _move(Order.objects.select_for_update().get(pk=order.pk), Order.Status.SHIPPED)
+
+
+@transaction.atomic
+def deliver_order(*, order: Order) -> Order:
+    """Raises `NotPossibleError` unless the order is shipped."""
+    return _move(Order.objects.select_for_update().get(pk=order.pk), Order.Status.DELIVERED)
+
+
+def _create(customer: User, quantities: Mapping[Product, int], address: Address) -> Order:
+    order = Order.objects.create(
+        customer=customer,
+        total=sum((product.price * quantity for product, quantity in quantities.items()), Decimal(0)),
+        ship_to=address.name,
+        street=address.street,
+        postcode=address.postcode,
+        city=address.city,
+        country=address.country,
+    )
+    OrderLine.objects.bulk_create(
+        OrderLine(
+            order=order,
+            product=product,
+            sku=product.sku,
+            name=product.name,
+            quantity=quantity,
+            unit_price=product.price,
+        )
+        for product, quantity in quantities.items()
+    )
+    StatusChange.objects.create(order=order, status=order.status, at=order.created_at)
+    return order
+
+
+def _move(order: Order, status: Order.Status, reason: str = "") -> Order:
+    if status not in NEXT[order.status]:
+        raise NotPossibleError(order.status)
+    order.status, order.reason = status, reason
+    order.save(update_fields=["status", "reason"])
+    StatusChange.objects.create(order=order, status=status, at=order.updated_at)
+    return order

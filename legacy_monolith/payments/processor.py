@@ -1,0 +1,10 @@
+"""The card processor: a fake that never leaves this process, and declines every card whose number ends in 0002."""
+
+from decimal import Decimal
+
+DECLINED_ENDING = "0002"
+
+
+def charge(card_number: str, amount: Decimal) -> bool:
+    """Whether the card could be charged."""
+    return not card_number.endswith(DECLINED_ENDING)

@@ -1,0 +1,5 @@
+from django.apps import AppConfig
+
+
+class SeedingConfig(AppConfig):
+    name = "legacy_monolith.seeding"

@@ -1,0 +1,26 @@
+// Follows the status of the order on this page; the page is complete without it.
+const place = document.getElementById("status");
+const history = document.getElementById("history");
+const last = ["delivered", "cancelled"];
+
+if (place?.dataset.events) {
+  const source = new EventSource(place.dataset.events);
+  const shown = history.children.length;
+  let seen = 0;
+  source.addEventListener("status", (event) => {
+    const { status, at } = JSON.parse(event.data);
+    // A fresh stream tells the whole history; the page already shows the first part of it.
+    if (++seen > shown) {
+      const label = status[0].toUpperCase() + status.slice(1);
+      place.textContent = label;
+      place.className = `status ${status}`;
+      const item = document.createElement("li");
+      const time = document.createElement("time");
+      time.dateTime = at;
+      time.textContent = new Date(at).toLocaleString("en-GB", { dateStyle: "long", timeStyle: "short", timeZone: "UTC" });
+      item.append(`${label} `, time);
+      history.append(item);
+    }
+    if (last.includes(status)) source.close();
+  });
+}
