@@ -171,7 +171,8 @@ class _Decoder:
         written = None if "[key]" in error["loc"] else document.written(location)
         if written is None:
             return Problem(place, refused.message, refused.hint)
-        return Problem(place, refused.reason if refused.subject is None else f"{shown(written)} {refused.reason}")
+        message = refused.reason if refused.subject is None else f"{shown(written)} {refused.reason}"
+        return Problem(place, message, "what it stands for is not shown, as it may be a secret")
 
     def _keys_hint(self, location: Location) -> str | None:
         section = _section_at(location)

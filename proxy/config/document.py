@@ -162,7 +162,7 @@ class _Builder:
             if event.anchor:
                 self._anchors[event.anchor] = (Scalar(place, event.value), 1, 1)
             return
-        is_plain = event.style is None and event.tag is None
+        is_plain = not event.style and event.tag is None  # plain: None in Python's parser, "" in libyaml's
         self._finish(self._leaf(event.value, is_plain, place), event.anchor, 1, 1)
 
     def _leaf(self, text: str, is_plain: bool, place: Place) -> Scalar:

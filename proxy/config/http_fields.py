@@ -18,7 +18,7 @@ _ANSWERED_BY_US = {"CONNECT": 501, "TRACE": 405}
 _FRAMING_NAMES = """connection content-length expect host http2-settings keep-alive max-forwards proxy-connection te
     trailer transfer-encoding upgrade"""
 _FRAMING = frozenset(_FRAMING_NAMES.split())
-_OURS = frozenset(("forwarded", "via", "x-real-ip", "x-request-id", "traceparent", "tracestate"))
+_OURS = frozenset(("forwarded", "via", "x-real-ip", "x-request-id", "x-shadow", "traceparent", "tracestate"))
 _OUR_FAMILIES = ("x-forwarded-", "x-strangler-")
 
 

@@ -59,7 +59,7 @@ def check_path(path: str, *, patterns: bool = False) -> None:
 
 
 def _check_segment(segment: str) -> None:
-    if segment in (".", ".."):
+    if segment.partition(";")[0] in (".", ".."):  # servers that cut ;parameters off see a dot segment there too
         raise Refused(segment, "as a segment never reaches a match: such requests are refused")
     if "*" in segment:
         raise Refused(segment, "has a * in it", "/** at the end takes the rest of a path; {name} takes one segment")
