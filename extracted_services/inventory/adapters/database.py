@@ -10,13 +10,15 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, Connection, event
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, NotSupportedError, ProgrammingError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from extracted_services.inventory.service_layer.ports import DatabaseUnavailable
 
 LOCK_TIMEOUT_SECONDS = 10
+
+_OUR_MISTAKES = (DataError, IntegrityError, NotSupportedError, ProgrammingError)  # not the database's: let them be seen
 
 
 def open_for_reading(url: URL) -> AsyncEngine:
@@ -53,7 +55,9 @@ async def writing(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
 def _telling_unavailability() -> Iterator[None]:
     try:
         yield
-    except (OperationalError, InterfaceError, PoolTimeout, OSError) as problem:
+    except _OUR_MISTAKES:
+        raise
+    except (DBAPIError, PoolTimeout, OSError) as problem:
         raise DatabaseUnavailable(_describe(problem)) from problem
 
 

@@ -3,6 +3,8 @@
 Each is answered exactly as the monolith answers it, headers and wording of errors included.
 """
 
+import re
+
 from starlette.endpoints import HTTPEndpoint
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -65,11 +67,18 @@ class StockDetail(Resource):
 
 def routes() -> list[BaseRoute]:
     return [
-        Route("/api/products", ProductList),
-        Route("/api/products/{sku}", ProductDetail),
-        Route("/api/stock", StockList),
-        Route("/api/stock/{sku}", StockDetail),
+        _route("/api/products", ProductList),
+        _route("/api/products/{sku}", ProductDetail),
+        _route("/api/stock", StockList),
+        _route("/api/stock/{sku}", StockDetail),
     ]
+
+
+def _route(path: str, resource: type[Resource]) -> Route:
+    route = Route(path, resource)
+    # "$" would also match before a line feed: "/api/products%0A" is another path.
+    route.path_regex = re.compile(route.path_regex.pattern.removesuffix("$") + r"\Z")
+    return route
 
 
 async def _open_catalogue(request: Request) -> Catalogue:

@@ -38,7 +38,7 @@ class Gate:
         try:
             revision = await self._read_revision()
             if revision != self._needed_revision:
-                return Readiness(f"the database is at revision {revision}, not {self._needed_revision}")
+                return Readiness(f"the database is at {revision or 'no revision'}, not {self._needed_revision}")
             finished, unfinished = await self._runs.find_finished(), await self._runs.find_unfinished()
         except DatabaseUnavailable as problem:
             return Readiness(str(problem))
