@@ -82,9 +82,9 @@ class Condition:
 
     @property
     def _shown(self) -> str:
-        if self.secret:
-            return "the value it must have"
-        return f'"{self.predicate.exact}"' if self.predicate.regex is None else self.predicate.regex
+        if self.predicate.regex is not None:
+            return "…" if self.secret else self.predicate.regex
+        return '"…"' if self.secret else f'"{self.predicate.exact}"'
 
 
 def compile_conditions(match: RouteMatch) -> tuple[Condition, ...]:

@@ -1,0 +1,153 @@
+"""`strangler explain`: what would become of one request. Reads the file and nothing else; sends nothing.
+
+The request goes through the parser and the routing that serve real ones, so what is said here is what happens.
+"""
+
+import json
+import os
+import re
+from collections.abc import Iterator, Sequence
+from urllib.parse import quote
+
+import click
+
+from proxy.cli.options import config_option
+from proxy.config import load_file
+from proxy.config.model import Snapshot
+from proxy.routing.decision import Reason, Side
+from proxy.routing.explain import Explanation, Rival, explain
+from proxy.routing.listing import describe
+from proxy.routing.reserved import INTERNAL
+from proxy.routing.table import compile_table
+from proxy.wire.refusal import Refusal
+from proxy.wire.request import RequestHead, RequestParser
+
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_COMMON_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+_ASCII_OF_A_URL = "".join(map(chr, range(0x21, 0x7F)))
+
+
+@click.command("explain", short_help="Say which route a request takes, to which side, and why.")
+@click.argument("method")
+@click.argument("path")
+@click.option("-H", "--header", "headers", metavar="'NAME: VALUE'", multiple=True, help="A header; may be repeated.")
+@click.option("--all", "show_all", is_flag=True, help="List every other route, also those far from the request.")
+@click.option("--json", "as_json", is_flag=True, help="Print the explanation as JSON.")
+@config_option
+def command(method: str, path: str, headers: tuple[str, ...], show_all: bool, as_json: bool, config: str) -> None:
+    """Say which route a request takes, to which side, and why, and why every other route did not get it.
+
+    \b
+    strangler explain GET '/api/products/7?page=2'
+    strangler explain POST /cart -H 'Host: shop.example.com' -H 'Cookie: beta=1'
+
+    PATH may have a query, and may be a whole URL. Nothing is sent anywhere.
+    """
+    snapshot = load_file(config, os.environ)
+    head = _read_request(method, path, headers, snapshot)
+    override, notes = _override(head, snapshot)
+    found = explain(compile_table(snapshot), snapshot, head, override)
+    if as_json:
+        click.echo(json.dumps(found.as_json(), indent=2, ensure_ascii=False))
+    else:
+        click.echo("\n".join(_said(found, f"{method} {path}", snapshot, notes, show_all)))
+
+
+def _read_request(method: str, target: str, headers: Sequence[str], snapshot: Snapshot) -> RequestHead:
+    """The head as the server would read it. Raises click.UsageError for one that it would refuse."""
+    if not _TOKEN.fullmatch(method):
+        raise click.UsageError(f"{method!r} is not a method, such as GET")
+    if method not in _COMMON_METHODS and method.upper() in _COMMON_METHODS:
+        raise click.UsageError(f"methods are case-sensitive: did you mean {method.upper()}?")
+    if not re.match(r"/|https?://|\*$", target):
+        raise click.UsageError(f"{target!r} is not a path: it must begin with / (or be a whole URL)")
+    if re.search(r"\s", target):
+        raise click.UsageError(f"{target!r} has white space in it: write a space as %20")
+    sent = quote(target, safe=_ASCII_OF_A_URL)  # what is not ASCII is escaped, as browsers do
+    lines = [_header_line(header) for header in headers]
+    # A request without Host is only valid in HTTP/1.0. Without one, conditions on the host fail, as they should.
+    version = "1.1" if any(line.lower().startswith("host:") for line in lines) else "1.0"
+    block = "\r\n".join([f"{method} {sent} HTTP/{version}", *lines])
+    try:
+        return RequestParser(allow_encoded_slash=snapshot.listen.allow_encoded_slash).parse(block.encode())
+    except Refusal as refusal:
+        raise click.UsageError(f"no route is asked: the request is refused with {refusal.status}, {refusal}") from None
+
+
+def _header_line(header: str) -> str:
+    """Raises click.UsageError; never quotes a value, which may be a credential."""
+    name, colon, value = header.partition(":")
+    if not colon or not _TOKEN.fullmatch(name):
+        raise click.UsageError("a header is written -H 'Name: value'")
+    if re.search(r"[\x00-\x08\x0a-\x1f\x7f]", value):
+        raise click.UsageError(f"the value of header {name} holds a control character")
+    return f"{name}: {value.strip()}"
+
+
+def _override(head: RequestHead, snapshot: Snapshot) -> tuple[Side | None, list[str]]:
+    """The side that X-Strangler-Side asks for, and what there is to say about that."""
+    if not head.side:
+        return None, []
+    if head.side not in (b"legacy", b"service"):
+        return None, ["X-Strangler-Side is ignored: it is neither legacy nor service"]
+    if not snapshot.listen.trusted_callers:
+        return None, ["X-Strangler-Side is ignored: listen.trusted_callers is empty, so nobody may choose a side"]
+    networks = ", ".join(snapshot.listen.trusted_callers)
+    return Side(head.side.decode()), [f"X-Strangler-Side is believed only from {networks}"]
+
+
+def _said(found: Explanation, request: str, snapshot: Snapshot, notes: list[str], show_all: bool) -> Iterator[str]:
+    yield _sentence(found, request)
+    details = dict(_details(found, snapshot))
+    for name, value in details.items():
+        yield f"  {name:<8} {value}"
+    for note in notes:
+        yield f"  note     {note}"
+    shown = [rival for rival in found.lost if rival.near or show_all]
+    if shown:
+        yield ""
+        yield "Other routes:" if show_all else "Other routes that came close:"
+        yield from _aligned(shown)
+    far = len(found.lost) - len(shown)
+    if far:
+        more = " more" if shown else ""
+        yield ""
+        yield f"{far}{more} route{'s' if far > 1 else ''} with another host or path (--all lists them)."
+
+
+def _sentence(found: Explanation, request: str) -> str:
+    if found.route is None:
+        return f"{request} is never routed: the proxy answers 404 for {INTERNAL} and everything below it."
+    if found.reason is Reason.DEFAULT:
+        return f"No route claims {request}: {found.upstream} answers, as for everything that no route claims."
+    return f"Route {found.route} claims {request}: {_because(found)}."
+
+
+def _because(found: Explanation) -> str:
+    stage = found.claim.route.stage if found.claim else ""
+    if found.reason is Reason.OVERRIDE:
+        return f"the caller asks for the {found.side} side, so {found.upstream} answers"
+    if found.answer is None:
+        return f"it is at stage {stage}, so {found.upstream} answers"
+    if found.answer.location:
+        return f"it is retired, so the proxy answers {found.answer.status} and sends clients to {found.answer.location}"
+    return f"it is retired, so the proxy answers {found.answer.status}"
+
+
+def _details(found: Explanation, snapshot: Snapshot) -> Iterator[tuple[str, str]]:
+    if found.url and found.upstream:
+        others = len(snapshot.upstreams[found.upstream].endpoints) - 1
+        turns = f" (its {others + 1} endpoints are asked in turn)" if others else ""
+        yield "sent to", found.url + turns
+    if found.claim is None:
+        return
+    route, place = found.claim.route, found.claim.match.place or found.claim.route.place
+    yield "match", describe(found.claim) + (f"  ({place})" if place else "")
+    for name, value in (("owner", route.owner), ("group", route.group)):
+        if value:
+            yield name, value
+
+
+def _aligned(rivals: Sequence[Rival]) -> Iterator[str]:
+    width = max(len(rival.route) for rival in rivals)
+    return (f"  {rival.route:<{width}}  {rival.why}" for rival in rivals)

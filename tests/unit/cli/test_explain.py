@@ -1,0 +1,158 @@
+import json
+
+import pytest
+from click.testing import CliRunner
+
+from proxy.cli.main import main
+
+FILE = """\
+version: 1
+listen: { trusted_callers: [127.0.0.1/32] }
+upstreams:
+  monolith: { url: "http://127.0.0.1:8000" }
+  inventory: { targets: ["http://127.0.0.1:8103", "http://127.0.0.1:8104"] }
+defaults: { legacy: monolith }
+routes:
+  - name: products
+    match: GET /api/products/**
+    to: inventory
+    stage: cutover
+    rewrite: { prefix: /v2 }
+    owner: team-inventory
+    group: catalogue
+  - { name: product-edit, match: "POST /api/products/{id}" }
+  - { name: shop, match: { path: /, host: shop.example.com }, to: inventory }
+  - { name: beta, match: { path: /beta, headers: { X-Beta: "yes" } } }
+  - { name: old, match: /search/**, stage: retired, respond: { status: 308, see: /find } }
+  - { name: gone, match: /gone, stage: retired }
+"""
+
+
+@pytest.fixture
+def config(tmp_path):
+    file = tmp_path / "routes.yaml"
+    file.write_text(FILE)
+    return str(file)
+
+
+@pytest.fixture
+def ask(config):
+    return lambda *arguments: CliRunner().invoke(main, ["explain", "-c", config, *arguments])
+
+
+def test_a_sentence_says_who_answers_and_why(ask):
+    result = ask("GET", "/api/products/7?page=2")
+    assert result.exit_code == 0
+    first, *rest = result.output.splitlines()
+    assert first == "Route products claims GET /api/products/7?page=2: it is at stage cutover, so inventory answers."
+    assert "  sent to  http://127.0.0.1:8103/v2/7?page=2 (its 2 endpoints are asked in turn)" in rest
+    assert "  owner    team-inventory" in rest
+    assert "  product-edit  method GET is not listed (POST)" in rest
+    assert "4 more routes with another host or path (--all lists them)." in rest
+
+
+@pytest.mark.parametrize(
+    ("request_line", "sentence"),
+    [
+        ("GET /nope", "No route claims GET /nope: monolith answers, as for everything that no route claims."),
+        ("POST /api/products/7", "Route product-edit claims POST /api/products/7: it is at stage legacy, so monolith"),
+        ("GET /search/x", "it is retired, so the proxy answers 308 and sends clients to /find."),
+        ("GET /gone", "it is retired, so the proxy answers 410."),
+        ("GET /internal/sync", "the proxy answers 404 for /internal and everything below it."),
+        ("GET http://shop.example.com:8080/", "Route shop claims"),
+        ("OPTIONS *", "No route claims OPTIONS *"),
+    ],
+)
+def test_each_kind_of_outcome_has_its_sentence(ask, request_line, sentence):
+    result = ask(*request_line.split())
+    assert result.exit_code == 0
+    assert sentence in result.output.splitlines()[0]
+
+
+def test_headers_take_part_and_host_is_one_of_them(ask):
+    assert "Route shop claims" in ask("GET", "/", "-H", "Host: SHOP.example.com:8080").output
+    assert "No route claims" in ask("GET", "/").output
+    assert "Route beta claims" in ask("GET", "/beta", "-H", "X-Beta: yes", "-H", "X-Other: 1").output
+    assert "beta  header x-beta is missing" in ask("GET", "/beta").output
+
+
+def test_what_a_client_would_send_escaped_may_be_typed_plainly(ask):
+    assert "http://127.0.0.1:8103/v2/caf%C3%A9" in ask("GET", "/api/products/café").output
+
+
+def test_the_normal_form_is_what_is_matched_and_sent(ask):
+    assert "http://127.0.0.1:8103/v2/a%2Bb" in ask("GET", "/api/%70roducts/a%2bb").output
+
+
+def test_all_lists_every_other_route(ask):
+    output = ask("GET", "/nope", "--all").output
+    assert "products      path differs: /api/products/**" in output
+    assert "shop          host differs: shop.example.com" in output
+    assert "(--all lists them)" not in output
+
+
+def test_a_trusted_caller_s_wish_is_followed_with_a_note(ask):
+    output = ask("GET", "/api/products/7", "-H", "X-Strangler-Side: legacy").output
+    assert "the caller asks for the legacy side, so monolith answers." in output
+    assert "http://127.0.0.1:8000/api/products/7" in output
+    assert "X-Strangler-Side is believed only from 127.0.0.1/32" in output
+
+
+def test_a_wish_that_nobody_may_utter_is_ignored_with_a_note(tmp_path):
+    file = tmp_path / "routes.yaml"
+    file.write_text(FILE.replace("listen: { trusted_callers: [127.0.0.1/32] }\n", ""))
+    asked = ["explain", "-c", str(file), "GET", "/api/products/7", "-H", "X-Strangler-Side: legacy"]
+    output = CliRunner().invoke(main, asked).output
+    assert "so inventory answers" in output
+    assert "X-Strangler-Side is ignored: listen.trusted_callers is empty" in output
+
+
+def test_a_wish_for_no_side_is_ignored_with_a_note(ask):
+    output = ask("GET", "/api/products/7", "-H", "X-Strangler-Side: both").output
+    assert "so inventory answers" in output
+    assert "it is neither legacy nor service" in output
+
+
+def test_the_json_form_has_every_rival(ask):
+    content = json.loads(ask("GET", "/api/products/7", "--json").output)
+    lost = content.pop("lost")
+    assert content == {
+        "route": "products",
+        "side": "service",
+        "reason": "stage",
+        "upstream": "inventory",
+        "url": "http://127.0.0.1:8103/v2/7",
+        "bucket": None,
+        "answer": None,
+    }
+    assert {one["route"] for one in lost} == {"product-edit", "shop", "beta", "old", "gone"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["G T", "/"], "'G T' is not a method"),
+        (["get", "/"], "did you mean GET?"),
+        (["GET", "cart"], "'cart' is not a path: it must begin with /"),
+        (["GET", "/a b"], "write a space as %20"),
+        (["GET", "/a/../b"], "refused with 400, the path holds a . or .. segment"),
+        (["GET", "/a%2Fb"], "refused with 400, the path holds %2F"),
+        (["GET", "*"], "the target * is for OPTIONS only"),
+        (["TRACE", "/"], "refused with 405"),
+        (["GET", "/", "-H", "no colon"], "a header is written -H 'Name: value'"),
+        (["GET", "/", "-H", "Bad Name: x"], "a header is written -H 'Name: value'"),
+        (["GET", "/", "-H", "Authorization: hunter2\r\nX: y"], "the value of header Authorization holds a control"),
+        (["GET", "/", "-H", "Host: a", "-H", "Host: b"], "there are two Host fields"),
+    ],
+)
+def test_a_request_that_cannot_be_asked_about_is_exit_2_with_the_reason(ask, arguments, said):
+    result = ask(*arguments)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert said in result.stderr
+    assert "hunter2" not in result.stderr
+
+
+def test_a_missing_file_is_exit_2_without_a_traceback(tmp_path):
+    result = CliRunner().invoke(main, ["explain", "-c", str(tmp_path / "none.yaml"), "GET", "/"])
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "none.yaml" in result.stderr
