@@ -23,6 +23,7 @@ from benchmarks.upstream import running_upstream
 
 RESULTS = Path("build/bench")
 DOCUMENT = Path("docs/benchmarks.md")
+BUSY_LOAD = 0.3  # of the cores; what an idle machine's housekeeping stays well below
 NEEDED = {"nginx": "nginx", "wrk": "wrk", "taskset": "util-linux"}
 
 
@@ -64,11 +65,10 @@ def main(arguments: Sequence[str]) -> int:
 
 def run(options: argparse.Namespace) -> int:
     """Measure, print each run and then the tables, keep everything as JSON."""
-    check_needed()
     peers, skipped = present(names(options.only, [DIRECT, *PEERS], "peer"))
     plan = make_plan(options, peers)
-    for reason in skipped:
-        print(f"skipped: {reason}", file=sys.stderr)
+    check_needed()
+    announce(skipped)
     samples: list[Sample] = []
     with tempfile.TemporaryDirectory(prefix="strangler-bench-") as folder:
         cores = choose_cores(sorted(os.sched_getaffinity(0)))
@@ -91,10 +91,9 @@ def report(options: argparse.Namespace) -> int:
 
 def stream(options: argparse.Namespace) -> int:
     """Measure memory and disturbance, one peer after the other."""
-    check_needed()
     peers, skipped = present(names(options.only or ",".join(memory.DEFAULT_PEERS), list(PEERS), "peer"))
-    for reason in skipped:
-        print(f"skipped: {reason}", file=sys.stderr)
+    check_needed()
+    announce(skipped)
     body_bytes = options.mib * 2**20
     findings: list[memory.Findings] = []
     for peer in peers:
@@ -120,6 +119,15 @@ def check_needed() -> None:
         raise BenchmarkError(
             f"{', '.join(absent)} not found: apt install {packages} (nginx is the upstream of every peer)"
         )
+
+
+def announce(skipped: Sequence[str]) -> None:
+    """Who will be missing, and whether something else is running: figures taken beside other work are worth little."""
+    for reason in skipped:
+        print(f"skipped: {reason}", file=sys.stderr)
+    load, cores = os.getloadavg()[0], len(os.sched_getaffinity(0))
+    if load > BUSY_LOAD * cores:
+        print(f"warning: load average {load:.1f} on {cores} cores: something else is running here", file=sys.stderr)
 
 
 def names(chosen: str | None, known: Sequence[str], kind: str) -> list[str]:

@@ -3,5 +3,6 @@
 import os
 
 import proxy
+from proxy.config import load_file
 
-app = proxy.create_app(os.environ["BENCH_CONFIG"])
+app = proxy.create_app(load_file(os.environ["BENCH_CONFIG"], os.environ))
