@@ -83,7 +83,7 @@ async def _serve(options: Options, launch: Launch, log: Log) -> None:
         ask_supervisor=lambda wish: supervisor.send({"type": wish}),
         log=log,
     )
-    watcher = Watcher(plane.watched)
+    watcher = Watcher(launch.config, plane.certificate_files)
     server = ConsoleServer(_application(plane))
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, server.end)
     async with asyncio.TaskGroup() as group:

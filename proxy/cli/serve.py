@@ -6,7 +6,6 @@ import sys
 import click
 
 from proxy.cli.options import config_option
-from proxy.config.errors import ConfigError
 from proxy.config.model import Address
 from proxy.control.startup import Wanted, serve
 from proxy.control.supervisor import Commands
@@ -64,9 +63,4 @@ def command(config: str, workers: int, public: Address | None, console: Address 
         worker=(sys.executable, "-m", "proxy.control.embedded"),
         control=(sys.executable, "-m", "proxy.admin.process"),
     )
-    try:
-        code = serve(Wanted(config, workers, public, console), commands, environ=os.environ, log=Log("supervisor"))
-    except ConfigError as error:
-        click.echo(str(error), err=True)
-        sys.exit(2)
-    sys.exit(code)
+    sys.exit(serve(Wanted(config, workers, public, console), commands, environ=os.environ, log=Log("supervisor")))

@@ -12,7 +12,7 @@ from pathlib import Path
 from proxy import clock
 from proxy.config.codec import dump_snapshot
 from proxy.config.errors import ConfigError, Problem
-from proxy.config.model import Snapshot
+from proxy.config.model import ListenTls, Snapshot
 from proxy.control.folder import write_atomically
 from proxy.control.hub import Answer, Hub
 from proxy.control.launch import Launch
@@ -82,13 +82,12 @@ class ControlPlane:
         more = f" (and {len(self.problems) - 1} more)" if len(self.problems) > 1 else ""
         return f"{self.problems[0]}{more}"
 
-    def watched(self) -> list[str]:
-        """Every file whose content matters: the configuration, what it includes, certificates."""
+    def certificate_files(self) -> list[str]:
+        """Files that workers read by themselves, and read again when their content changes."""
         snapshot = self.active.snapshot
         tls = snapshot.listen.tls
         authorities = [upstream.tls.ca for upstream in snapshot.upstreams.values() if upstream.tls.ca]
-        paths = [self.launch.config, *snapshot.sources, *((tls.certificate, tls.key) if tls else ()), *authorities]
-        return list(dict.fromkeys(paths))
+        return list(dict.fromkeys([*((tls.certificate, tls.key) if tls else ()), *authorities]))
 
     def rolling_restart(self) -> None:
         self._ask_supervisor("rolling_restart")
@@ -156,7 +155,7 @@ def needs_restart(old: Snapshot, new: Snapshot) -> list[Problem]:
     settings = (
         ("listen.public", old.listen.public, new.listen.public),
         ("listen.console", old.listen.console, new.listen.console),
-        ("listen.tls", _on(old.listen.tls), _on(new.listen.tls)),
+        ("listen.tls", _files(old.listen.tls), _files(new.listen.tls)),
         ("state", old.state_dir, new.state_dir),
     )
     return [
@@ -170,8 +169,8 @@ def needs_restart(old: Snapshot, new: Snapshot) -> list[Problem]:
     ]
 
 
-def _on(value: object) -> str:
-    return "off" if value is None else "on"
+def _files(tls: ListenTls | None) -> str:
+    return "none" if tls is None else f"{tls.certificate} and {tls.key}"
 
 
 def _problems(answers: Sequence[Answer]) -> list[Problem]:

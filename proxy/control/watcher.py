@@ -10,16 +10,21 @@ import hashlib
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
+from proxy.config.source import fingerprint
+
 EVERY_SECONDS = 1.0
 SETTLE_SECONDS = 0.1
-_MAX_BYTES = 16 * 1024 * 1024  # more than any file we accept; a mistaken path must not fill the memory
+_MAX_BYTES = 16 * 1024 * 1024  # more than any bundle of certificates; a mistaken path must not fill the memory
 
 Sleep = Callable[[float], Awaitable[None]]
 
 
-def look(paths: Sequence[str]) -> dict[str, str]:
-    """By path, a hash of the file's content, or the reason in place of one that cannot be read."""
-    return {path: _digest(Path(path)) for path in paths}
+def look(config: str, files: Sequence[str]) -> dict[str, str]:
+    """By path, a hash of the content, or the reason in place of one that cannot be read.
+
+    The configuration's hash covers the files it takes values from.
+    """
+    return {**{path: _digest(Path(path)) for path in files}, config: fingerprint(config)}
 
 
 def _digest(path: Path) -> str:
@@ -31,15 +36,16 @@ def _digest(path: Path) -> str:
 
 
 class Watcher:
-    """Remembers what was last seen. `paths` says, at each look, which files count."""
+    """Remembers what was last seen. `files` says, at each look, which count besides the configuration."""
 
-    def __init__(self, paths: Callable[[], Sequence[str]], *, sleep: Sleep = asyncio.sleep) -> None:
-        self._paths = paths
+    def __init__(self, config: str, files: Callable[[], Sequence[str]], *, sleep: Sleep = asyncio.sleep) -> None:
+        self._config = config
+        self._files = files
         self._sleep = sleep
         self._seen: dict[str, str] = {}
 
     async def _look(self) -> dict[str, str]:
-        return await asyncio.to_thread(look, list(self._paths()))
+        return await asyncio.to_thread(look, self._config, list(self._files()))
 
     async def remember(self) -> None:
         """Take what is there now as seen. Call it before the files are loaded, so that a later change is not lost."""
@@ -48,7 +54,7 @@ class Watcher:
     async def changed(self) -> bool:
         """Whether a file differs from what was seen, and all have stopped changing. Remembers it, if so."""
         found = await self._look()
-        # A path looked at for the first time has nothing to differ from: what named it was a change itself.
+        # A file looked at for the first time has nothing to differ from: what named it was a change itself.
         self._seen = {**found, **{path: self._seen[path] for path in found if path in self._seen}}
         if found == self._seen:
             return False

@@ -35,7 +35,7 @@ def changes(path: Path, *happenings: Callable[[], object], more: Callable[[], li
         acted.append("acted")
 
     async def story() -> None:
-        watcher = Watcher(lambda: [str(path), *more()], sleep=Clock(*happenings).sleep)
+        watcher = Watcher(str(path), more, sleep=Clock(*happenings).sleep)
         await watcher.remember()
         with pytest.raises(EOFError):
             await watcher.watch(act)
@@ -100,7 +100,7 @@ def test_it_looks_once_a_second(file: Path) -> None:
     clock = Clock(nothing, nothing)
 
     async def story() -> None:
-        watcher = Watcher(lambda: [str(file)], sleep=clock.sleep)
+        watcher = Watcher(str(file), list, sleep=clock.sleep)
         await watcher.remember()
         with pytest.raises(EOFError):
             await watcher.watch(watcher.remember)

@@ -1,0 +1,89 @@
+"""Counters of workers that come and go, and peers that do not speak our language."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+
+from proxy.control.hub import Hub
+from proxy.control.link import connect
+from tests.support.control import Stage, stage, until
+
+CART = ("cart", "legacy", "stage", "2xx")
+CONNECTIONS = ("strangler_connections", ())
+
+
+def play(tmp_path: Path, story: Callable[[Stage], Awaitable[None]]) -> None:
+    async def told() -> None:
+        async with stage(tmp_path) as scene:
+            await story(scene)
+
+    asyncio.run(told())
+
+
+def requests(hub: Hub) -> int:
+    return hub.totals().requests.get(CART, 0)
+
+
+def test_counters_never_go_back_when_a_worker_is_replaced(tmp_path: Path) -> None:
+    async def story(scene: Stage) -> None:
+        scene.hub.keep_only([1])
+        first = await scene.worker(0, generation=1)
+        first.count(5, connections=3)
+        await until(lambda: requests(scene.hub) == 5)
+        await first.link.close()
+        await until(lambda: not scene.hub.peers())
+        assert requests(scene.hub) == 5
+        assert scene.hub.totals().gauges.get(CONNECTIONS, 0) == 0
+        scene.hub.keep_only([2])
+        assert requests(scene.hub) == 5
+        second = await scene.worker(0, generation=2)
+        second.count(2, connections=1)
+        await until(lambda: requests(scene.hub) == 7)
+        assert scene.hub.totals().gauges[CONNECTIONS] == 1
+
+    play(tmp_path, story)
+
+
+def test_the_last_words_of_a_worker_count_though_it_is_already_known_to_be_dead(tmp_path: Path) -> None:
+    async def story(scene: Stage) -> None:
+        worker = await scene.worker(0, generation=1)
+        worker.count(5)
+        await until(lambda: requests(scene.hub) == 5)
+        scene.hub.keep_only([])
+        worker.count(6)
+        await worker.link.close()
+        await until(lambda: not scene.hub.peers())
+        assert requests(scene.hub) == 6
+
+    play(tmp_path, story)
+
+
+def test_a_worker_that_reconnects_is_not_counted_twice(tmp_path: Path) -> None:
+    async def story(scene: Stage) -> None:
+        scene.hub.keep_only([1])
+        for _ in range(3):
+            worker = await scene.worker(0, generation=1)
+            worker.count(5)
+            await until(lambda: requests(scene.hub) == 5)
+            await worker.link.close()
+            await until(lambda: not scene.hub.peers())
+        assert requests(scene.hub) == 5
+
+    play(tmp_path, story)
+
+
+@pytest.mark.parametrize(
+    "greeting", [{"type": "counters"}, {"type": "hello"}, {"type": "hello", "version": 99}], ids=str
+)
+def test_a_connection_that_does_not_greet_properly_is_closed(tmp_path: Path, greeting: dict[str, object]) -> None:
+    async def story(scene: Stage) -> None:
+        link = await connect(scene.path)
+        link.send(greeting)
+        assert [message async for message in link.messages()] == []
+        await link.close()
+        assert scene.hub.peers() == []
+        assert "link_refused" in scene.output.getvalue()
+
+    play(tmp_path, story)
