@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 REPEATABLE: Final = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
 
 
+ANSWERED: Final = Outcome.ANSWERED
+
+
 class Phase(IntEnum):
     """What an exchange waits for; each has its own time limit."""
 
@@ -179,19 +182,20 @@ class Exchange:
     def receive_head(self, head: ResponseHead, body: Body, data: bytes, last: bool) -> None:
         now = self.head_at = self.forwarder.monotonic()
         self.answered = True
-        self._first = b""
         self.status = head.status
-        self.since = now
         self.bytes_sent = len(data)
-        self.phase = Phase.BODY
-        edit_answer(self, head)
+        if head.location or self.plan.edits:
+            edit_answer(self, head)
         if last:
             # The connection is free before the client's next request can ask for one.
             self._release(now)
-            self.client.send_head(self, head, body, data, last=True)
-            self._record(Outcome.ANSWERED, now)
+            self.client.send_head(self, head, body, data, True)
+            self._record(ANSWERED, now)
         else:
-            self.client.send_head(self, head, body, data, last=False)
+            self._first = b""
+            self.since = now
+            self.phase = Phase.BODY
+            self.client.send_head(self, head, body, data, False)
 
     def receive_data(self, data: bytes, last: bool) -> None:
         self.since = self.forwarder.now
@@ -200,7 +204,7 @@ class Exchange:
             now = self.forwarder.monotonic()
             self._release(now)
             self.client.send_data(data, last=True)
-            self._record(Outcome.ANSWERED, now)
+            self._record(ANSWERED, now)
         else:
             self.client.send_data(data, last=False)
 

@@ -81,16 +81,18 @@ class Forwarder:
         """Decide where a request goes. The exchange has a plan and has sent nothing yet. Raises Refusal."""
         active = origin.active
         _refuse_unserved(head)
-        steers = origin.may_steer(head)
+        steers = active.steerable and origin.may_steer(head)
         claim = active.table.match(head)
         if claim is None:
             plan = active.default
         else:
             plan = active.plans[id(decide(claim, active.snapshot.legacy, _wish(head) if steers else None))]
-        ids = self.ids.follow(head.traceparent, head.tracestate, head.request_id if origin.trusted else b"")
+        ids = self.ids.follow(
+            head.traceparent, head.extras.tracestate, head.extras.request_id if origin.trusted else b""
+        )
         exchange = Exchange(self, client, head, plan, ids, origin, self.monotonic())
         exchange.steered = steers
-        if head.upgrade:
+        if head.extras.upgrade:
             exchange.upgrade = _agreed_upgrade(head, plan)
         return exchange
 
@@ -147,6 +149,7 @@ class Forwarder:
         """All counters, with the gauges brought up to date."""
         self.counters.gauges.in_flight = len(self.in_flight)
         self.counters.gauges.connections = len(self.clients)
+        self.counters.gauges.upstream_idle = sum(pool.idle for pool in self._pools.values())
         self.counters.table_resets = self.parser.table.resets + RESPONSE_PARSER.table.resets
         if self.access_log is not None:
             self.counters.log_lines_dropped = self.access_log.dropped
@@ -203,26 +206,26 @@ def _limit(exchange: Exchange, client_idle: float) -> float:
 def _refuse_unserved(head: RequestHead) -> None:
     if head.path.startswith("/internal") and (head.path == "/internal" or head.path[9] == "/"):
         raise Refusal(404, "internal", "internal endpoints are not reachable from here")
-    if head.grpc:
+    if head.extras.grpc:
         raise Refusal(415, "grpc", "gRPC needs HTTP/2 trailers, which this engine cannot forward")
-    if head.max_forwards and head.method == "OPTIONS":
-        if not head.max_forwards.isdigit():
+    if head.extras.max_forwards and head.method == "OPTIONS":
+        if not head.extras.max_forwards.isdigit():
             raise Refusal(400, "bad_request", "Max-Forwards is not a number")
-        remaining = int(head.max_forwards[:9])
+        remaining = int(head.extras.max_forwards[:9])
         if remaining == 0:
             raise Refusal(200, "max_forwards", "this proxy is the last one that may answer")
         head.lines.append(b"Max-Forwards: %d" % (remaining - 1))
 
 
 def _wish(head: RequestHead) -> Side | None:
-    if head.side == b"legacy":
+    if head.extras.side == b"legacy":
         return Side.LEGACY
-    return Side.SERVICE if head.side == b"service" else None
+    return Side.SERVICE if head.extras.side == b"service" else None
 
 
 def _agreed_upgrade(head: RequestHead, plan: Plan) -> bytes:
     """The one protocol that may be switched to, or nothing. A request with a body stays plain."""
-    token = head.upgrade.lower().strip()
-    if b"upgrade" not in head.connection or not head.http11 or head.has_body or token not in plan.upgrades:
+    token = head.extras.upgrade.lower().strip()
+    if b"upgrade" not in head.extras.connection or not head.http11 or head.has_body or token not in plan.upgrades:
         return b""
     return token if token != b"websocket" or head.method == "GET" else b""

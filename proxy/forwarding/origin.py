@@ -19,7 +19,7 @@ class Origin:
     def forwarding_lines(self, head: RequestHead) -> bytes:
         """The X-Forwarded-* lines for an upstream, each with a leading CRLF."""
         if self.trusted:
-            return extend_forwarding(head.forwarding, self.peer, self.scheme, head.host_value)
+            return extend_forwarding(head.extras.forwarding, self.peer, self.scheme, head.host_value)
         if self._host != head.host_value:
             self._host = head.host_value
             self._lines = replace_forwarding(self.peer, self.scheme, head.host_value)
@@ -27,10 +27,10 @@ class Origin:
 
     def client(self, head: RequestHead) -> str:
         """The client's address: the peer's, or what a trusted peer says."""
-        if not self.trusted or not head.forwarding:
+        if not self.trusted or not head.extras.forwarding:
             return self.peer
-        return resolve_client(self.peer, forwarded_for(head.forwarding), self.active.trusted_proxies)
+        return resolve_client(self.peer, forwarded_for(head.extras.forwarding), self.active.trusted_proxies)
 
     def may_steer(self, head: RequestHead) -> bool:
         """Whether this client may choose a side and be told why a decision was made."""
-        return bool(self.active.trusted_callers) and self.client(head) in self.active.trusted_callers
+        return self.client(head) in self.active.trusted_callers

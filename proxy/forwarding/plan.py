@@ -64,6 +64,7 @@ class Plan:
     prefixes: tuple[bytes, bytes] | None = None  # the service's path prefix, and the public one it stands for
     request_edits: LineEdits | None = None
     response_edits: LineEdits | None = None
+    edits: bool = False  # whether `split` or `response_edits` change answers
     split: bool = False  # permanent redirects and shared caching would outlive a rollback
     upgrades: frozenset[bytes] = frozenset({b"websocket"})
     answer: LocalAnswer | None = None
@@ -79,6 +80,7 @@ class Active:
     plans: dict[int, Plan] = field(default_factory=dict)  # by id() of the decision, which the table keeps alive
     trusted_proxies: Networks = field(default_factory=lambda: Networks(()))
     trusted_callers: Networks = field(default_factory=lambda: Networks(()))
+    steerable: bool = False  # whether anybody may choose a side
     log_all: bool = False
     log_errors: bool = True
 
@@ -107,6 +109,7 @@ def activate(snapshot: Snapshot, pools: Pools, counters: Counters) -> Active:
         plans=plans,
         trusted_proxies=Networks(snapshot.listen.trusted_proxies),
         trusted_callers=Networks(snapshot.listen.trusted_callers),
+        steerable=bool(snapshot.listen.trusted_callers),
         log_all=snapshot.access_log is AccessLog.ON,
         log_errors=snapshot.access_log is not AccessLog.OFF,
     )
@@ -149,6 +152,7 @@ def _add_service(plan: Plan, claim: CompiledRoute) -> None:
     request, response = route.request_headers, route.response_headers
     plan.request_edits = LineEdits(request.remove, request.set, request.add) if request else None
     plan.response_edits = LineEdits(response.remove, response.set, response.add) if response else None
+    plan.edits = plan.split or plan.response_edits is not None
 
 
 def retired_answer(respond: Respond) -> LocalAnswer:

@@ -54,10 +54,8 @@ class EndpointPool:
                 return None
             idle.pop()
             if not connection.closing:
-                self.counters.gauges.upstream_idle -= 1
                 connection.reused = True
                 return connection
-            self.counters.gauges.upstream_idle -= 1
         return None
 
     def put(self, connection: UpstreamConnection, now: float) -> None:
@@ -67,14 +65,12 @@ class EndpointPool:
             return
         connection.idle_since = now
         self._idle.append(connection)
-        self.counters.gauges.upstream_idle += 1
 
     def forget(self, connection: UpstreamConnection) -> None:
         """A connection was closed."""
         self.counters.gauges.upstream_connections -= 1
         if connection in self._idle:
             self._idle.remove(connection)
-            self.counters.gauges.upstream_idle -= 1
 
     async def connect(self) -> UpstreamConnection:
         """A new connection. Raises OSError (ssl.SSLError among them)."""
@@ -97,7 +93,6 @@ class EndpointPool:
                 break
             keep_from += 1
         old, self._idle = self._idle[:keep_from], self._idle[keep_from:]
-        self.counters.gauges.upstream_idle -= len(old)
         for connection in old:
             connection.close()
 
@@ -105,12 +100,16 @@ class EndpointPool:
         """Close idle connections; busy ones are closed when their exchange ends."""
         self._retired = True
         idle, self._idle = self._idle, []
-        self.counters.gauges.upstream_idle -= len(idle)
         for connection in idle:
             connection.close()
 
+    @property
+    def idle(self) -> int:
+        """How many connections wait for work."""
+        return len(self._idle)
+
     def __repr__(self) -> str:
-        return f"<EndpointPool {self.name} idle={len(self._idle)}>"
+        return f"<EndpointPool {self.name} idle={self.idle}>"
 
 
 def _client_context(key: EndpointKey) -> ssl.SSLContext:

@@ -23,7 +23,7 @@ from proxy.wire.framing import LAST_CHUNK, encode_chunk
 from proxy.wire.problem import LocalAnswer
 from proxy.wire.refusal import Refusal
 from proxy.wire.request import RequestHead
-from proxy.wire.response import Body, ResponseHead
+from proxy.wire.response import CHUNKED, UNTIL_CLOSE, Body, ResponseHead
 
 HIGH_WATER_BYTES: Final = 64 * 1024
 LINGER_SECONDS: Final = 2.0
@@ -49,11 +49,20 @@ class State(IntEnum):
     GONE = 5
 
 
+# An enum's members are slow to reach; these names are for the data path.
+HEAD: Final = State.HEAD
+BODY: Final = State.BODY
+ANSWER: Final = State.ANSWER
+LINGER: Final = State.LINGER
+TUNNEL: Final = State.TUNNEL
+GONE: Final = State.GONE
+
+
 class ClientConnection(asyncio.Protocol):
     """A client connection. What stands on the class is how each begins."""
 
     transport: asyncio.Transport
-    state = State.HEAD
+    state = HEAD
     exchange: Exchange | None = None
     http11 = True
     draining = False
@@ -90,18 +99,18 @@ class ClientConnection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         state = self.state
-        if state is State.HEAD:
+        if state is HEAD:
             self._pending = self._pending + data if self._pending else data
             self._read_requests()
-        elif state is State.BODY:
+        elif state is BODY:
             self._read_body(data)
-        elif state is State.ANSWER:
+        elif state is ANSWER:
             self._pending += data
             if len(self._pending) > HIGH_WATER_BYTES:
                 self.pause_reading()
 
     def eof_received(self) -> bool:
-        if self.state is State.ANSWER:
+        if self.state is ANSWER:
             # Perhaps only its sending side is closed; a client that is gone will not miss its answer.
             self._close_after = True
             self.closing_at = self.forwarder.now + HALF_CLOSE_SECONDS
@@ -109,7 +118,7 @@ class ClientConnection(asyncio.Protocol):
         return False
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self.state = State.GONE
+        self.state = GONE
         self.forwarder.clients.discard(self)
         exchange, self.exchange = self.exchange, None
         if exchange is not None:
@@ -133,7 +142,7 @@ class ClientConnection(asyncio.Protocol):
             return
         self._busy = True
         try:
-            while self.state is State.HEAD and self._pending and self._read_head():
+            while self.state is HEAD and self._pending and self._read_head():
                 pass
         except Refusal as refusal:
             self._refuse(refusal)
@@ -165,7 +174,7 @@ class ClientConnection(asyncio.Protocol):
         if head.has_body:
             self._start_with_body(exchange, head)
         else:
-            self.state = State.ANSWER
+            self.state = ANSWER
             self.exchange = exchange
             if plan.answer is None:
                 exchange.start(b"", last=True)
@@ -175,12 +184,12 @@ class ClientConnection(asyncio.Protocol):
 
     def _start_with_body(self, exchange: Exchange, head: RequestHead) -> None:
         body = self._body = RequestBody(head, exchange.plan.body_bytes)
-        self.state = State.BODY
+        self.state = BODY
         data, self._pending = self._pending, b""
         first = body.take(data) if data else b""
         self.exchange = exchange
         if body.done:
-            self.state = State.ANSWER
+            self.state = ANSWER
             self._pending = body.rest
         if exchange.plan.answer is None:
             exchange.start(first, last=body.done)
@@ -195,7 +204,7 @@ class ClientConnection(asyncio.Protocol):
                 exchange.fail(Outcome(refusal.outcome), refusal.detail)
             return
         if body.done:
-            self.state = State.ANSWER
+            self.state = ANSWER
             self._pending = body.rest
         if exchange is not None and (framed or body.done):
             exchange.send_body(framed, last=body.done)
@@ -218,7 +227,7 @@ class ClientConnection(asyncio.Protocol):
         self.transport.write(b"\r\n".join((head.status_line, *head.lines, b"", b"")))
 
     def send_head(self, exchange: Exchange, head: ResponseHead, body: Body, data: bytes, last: bool) -> None:
-        unframed = body is Body.CHUNKED or body is Body.CLOSE
+        unframed = body is CHUNKED or body is UNTIL_CLOSE
         self._chunked = unframed and self.http11
         self._close_delimited = unframed and not self.http11
         if self._close_delimited or not exchange.request_done:
@@ -236,7 +245,7 @@ class ClientConnection(asyncio.Protocol):
             self._end_answer()
 
     def send_local(self, exchange: Exchange, answer: LocalAnswer) -> None:
-        if self.state is State.BODY:
+        if self.state is BODY:
             self._close_after = True
         self.transport.write(
             render_local(
@@ -257,30 +266,31 @@ class ClientConnection(asyncio.Protocol):
 
     def _end_answer(self) -> None:
         self.exchange = None
-        if self.state is State.BODY or (self._close_after and (self._pending or self._reading_paused)):
-            self._linger()
-        elif self._close_after:
-            self._close()
-        else:
-            self.state = State.HEAD
-            self.quiet_since = self.forwarder.now
-            if self._reading_paused:
-                self.resume_reading()
-            if self._pending:
-                self._read_requests()
+        if self._close_after or self.state is BODY:
+            if self.state is BODY or self._pending or self._reading_paused:
+                self._linger()
+            else:
+                self._close()
+            return
+        self.state = HEAD
+        self.quiet_since = self.forwarder.now
+        if self._reading_paused:
+            self.resume_reading()
+        if self._pending:
+            self._read_requests()
 
     def abort(self) -> None:
         """The answer is broken, and the client must see that it is."""
         self.exchange = None
         if self._close_delimited or self.stalled:
-            self.state = State.GONE
+            self.state = GONE
             self.transport.abort()
         else:
             self._close()
 
     def switch(self, exchange: Exchange, upstream: UpstreamConnection, head: ResponseHead, data: bytes) -> None:
         """Send the 101 and become a tunnel."""
-        self.state = State.TUNNEL
+        self.state = TUNNEL
         self.transport.write(render_switch(exchange, head) + data)
         if self._pending:
             upstream.transport.write(self._pending)
@@ -299,12 +309,12 @@ class ClientConnection(asyncio.Protocol):
     # back-pressure
 
     def pause_reading(self) -> None:
-        if not self._reading_paused and self.state is not State.GONE:
+        if not self._reading_paused and self.state is not GONE:
             self._reading_paused = True
             self.transport.pause_reading()
 
     def resume_reading(self) -> None:
-        if self._reading_paused and self.state is not State.GONE:
+        if self._reading_paused and self.state is not GONE:
             self._reading_paused = False
             self.transport.resume_reading()
 
@@ -318,7 +328,7 @@ class ClientConnection(asyncio.Protocol):
 
     def sweep(self, now: float) -> None:
         """Look at the time limits of this connection; called once a second."""
-        if self.state is State.HEAD:
+        if self.state is HEAD:
             self._sweep_head(now)
         elif self.closing_at is not None and now > self.closing_at:
             self._give_up(now)
@@ -335,7 +345,7 @@ class ClientConnection(asyncio.Protocol):
 
     def _give_up(self, now: float) -> None:
         exchange = self.exchange
-        if self.state is State.LINGER:
+        if self.state is LINGER:
             self.transport.abort()
         elif exchange is not None and (not exchange.answered or now - exchange.since > HALF_CLOSE_SECONDS):
             self.transport.abort()  # connection_lost tells the exchange
@@ -354,7 +364,7 @@ class ClientConnection(asyncio.Protocol):
         self.transport.close()
 
     def _leave(self, seconds: float) -> None:
-        self.state = State.LINGER
+        self.state = LINGER
         self._pending = b""
         self.closing_at = self.forwarder.monotonic() + seconds
 

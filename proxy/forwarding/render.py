@@ -21,20 +21,25 @@ VIA10 = b"\r\nVia: 1.0 strangler"  # RFC 9110 section 7.6.3: the version the mes
 def render_request(exchange: Exchange, pool: EndpointPool, body: bytes) -> bytes:
     """The request head for an endpoint, with what there is of the body behind it."""
     head, plan = exchange.head, exchange.plan
-    path = head.path if plan.rewrite is None else plan.rewrite(head.path)
-    if head.raw_query is not None:
-        path = f"{path}?{head.raw_query}"
     lines = head.lines
-    if head.host_at < 0:  # HTTP/1.0 may lack a Host, HTTP/1.1 may not
+    if head.plain_line and plan.rewrite is None and not pool.prefix:
+        request_line = head.plain_line
+    else:
+        path = head.path if plan.rewrite is None else plan.rewrite(head.path)
+        query = "" if head.raw_query is None else f"?{head.raw_query}"
+        prefix = "" if path == "*" else pool.prefix
+        request_line = f"{head.method} {prefix}{path}{query} HTTP/1.1".encode("latin-1")
+    if not head.host_line:  # HTTP/1.0 may lack a Host, HTTP/1.1 may not
         lines = [b"Host: " + pool.authority, *lines]
     elif plan.group is not None and plan.group.own_host:
         lines = lines.copy()
-        lines[head.host_at] = b"Host: " + pool.authority
+        lines[lines.index(head.host_line)] = b"Host: " + pool.authority
     if plan.request_edits is not None:
         lines = plan.request_edits.apply(lines)
     return b"".join(
         (
-            f"{head.method} {pool.prefix}{path} HTTP/1.1\r\n".encode("latin-1"),
+            request_line,
+            b"\r\n",
             b"\r\n".join(lines),
             exchange.origin.forwarding_lines(head),
             exchange.ids.lines,
@@ -105,7 +110,7 @@ def render_switch(exchange: Exchange, head: ResponseHead) -> bytes:
 def edit_answer(exchange: Exchange, head: ResponseHead) -> None:
     """Apply to an answer's head what its route and side ask for, in place."""
     plan = exchange.plan
-    if head.location_at >= 0:
+    if head.location:
         _edit_location(exchange, head)
     if plan.split:
         head.status_line = temporary_status_line(head.status) or head.status_line
@@ -117,7 +122,7 @@ def edit_answer(exchange: Exchange, head: ResponseHead) -> None:
 def _edit_location(exchange: Exchange, head: ResponseHead) -> None:
     pool = exchange.pool
     assert pool is not None
-    _, location = split_line(head.lines[head.location_at])
+    _, location = split_line(head.location)
     request = exchange.head
     public = f"{exchange.origin.scheme}://".encode("ascii") + request.host_value
     prefixes = exchange.plan.prefixes
@@ -129,14 +134,13 @@ def _edit_location(exchange: Exchange, head: ResponseHead) -> None:
     authority = b"" if pool.authority == request.host_value else pool.authority
     mapped = map_location(location, authority or b"\x00", public, prefixes)
     if mapped is not None:
-        head.lines[head.location_at] = b"Location: " + mapped
+        head.lines[head.lines.index(head.location)] = b"Location: " + mapped
 
 
 def _make_private(head: ResponseHead) -> None:
-    values = [split_line(head.lines[at])[1] for at in head.cache_control_at]
-    line = private_cache_control(values)
+    line = private_cache_control(head.cache_control)
     if line is None:
         return
-    for at in reversed(head.cache_control_at):
-        del head.lines[at]
+    for old in head.cache_control:
+        head.lines.remove(old)
     head.lines.append(line)

@@ -11,7 +11,15 @@ from typing import TYPE_CHECKING, Final, Protocol, cast
 
 from proxy.wire.framing import BadChunk, ChunkedDecoder
 from proxy.wire.refusal import BadAnswer
-from proxy.wire.response import MAX_HEAD_BYTES, Body, ResponseHead, ResponseParser
+from proxy.wire.response import (
+    LENGTH,
+    MAX_HEAD_BYTES,
+    NO_BODY,
+    UNTIL_CLOSE,
+    Body,
+    ResponseHead,
+    ResponseParser,
+)
 
 if TYPE_CHECKING:
     from proxy.forwarding.pool import EndpointPool
@@ -69,9 +77,9 @@ class UpstreamConnection(asyncio.Protocol):
             self.close()  # an answer nobody asked for
         elif body is None:
             self._read_head(self._held + data if self._held else data)
-        elif body is Body.LENGTH:
+        elif body is LENGTH:
             self._read_length(data)
-        elif body is Body.CLOSE:
+        elif body is UNTIL_CLOSE:
             self.receiver.receive_data(data, last=False)
         else:
             self._read_chunks(data)
@@ -82,7 +90,7 @@ class UpstreamConnection(asyncio.Protocol):
         receiver, self.receiver = self.receiver, None
         if receiver is None:
             return
-        if self._body is Body.CLOSE and exc is None:
+        if self._body is UNTIL_CLOSE and exc is None:
             receiver.receive_data(b"", last=True)
         else:
             receiver.upstream_lost(exc, silent=self._body is None and not self._held and not self._interim)
@@ -107,7 +115,8 @@ class UpstreamConnection(asyncio.Protocol):
     def end(self, *, reusable: bool, now: float) -> None:
         """The exchange is over. The connection goes back to the pool, or is closed."""
         self.receiver = None
-        self.resume_reading()
+        if self._reading_paused:
+            self.resume_reading()
         head = self._head
         if reusable and not self._tainted and not self.closing and head is not None and head.keep_alive:
             self.pool.put(self, now)
@@ -177,17 +186,17 @@ class UpstreamConnection(asyncio.Protocol):
         receiver = self.receiver
         assert receiver is not None
         body = self._body = head.body(receiver.method)
-        if body is Body.LENGTH:
-            assert head.content_length is not None
-            self._left = head.content_length - len(data)
-            if self._left < 0:
+        length = head.content_length
+        if body is LENGTH and length is not None:
+            self._left = left = length - len(data)
+            if left < 0:
                 self._tainted = True
-                data = data[: head.content_length]
-            receiver.receive_head(head, body, data, last=self._left <= 0)
-        elif body is Body.NONE:
+                data = data[:length]
+            receiver.receive_head(head, body, data, left <= 0)
+        elif body is NO_BODY:
             self._tainted = bool(data)
             receiver.receive_head(head, body, b"", last=True)
-        elif body is Body.CLOSE:
+        elif body is UNTIL_CLOSE:
             receiver.receive_head(head, body, data, last=False)
         else:
             decoder = self._decoder = ChunkedDecoder()

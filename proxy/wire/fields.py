@@ -1,13 +1,14 @@
 """Field lines: their grammar, and a table that remembers what was found about a line by its exact bytes.
 
 Most lines of most requests have been seen before, to the byte. What a line means is worked out once and looked up
-afterwards. The table holds no secrets (Cookie, Authorization and their kin are worked out each time), no line over
-256 bytes, and never more than `LineTable.BOUND` lines: when it is full it starts again empty.
+afterwards. The table holds no secrets (Cookie, Authorization and their kin are read each time), no line over 256
+bytes, and never more than `LineTable.BOUND` lines: when it is full it starts again empty.
 """
 
 import re
 from collections.abc import Callable
 from enum import Enum
+from itertools import filterfalse
 from typing import Any, Final, NamedTuple
 
 # RFC 9110 sections 5.1 and 5.5. No obs-fold, no bare CR or LF, no control bytes but HTAB; obs-text passes.
@@ -17,6 +18,7 @@ SECRET_NAMES: Final = frozenset(
     {b"authorization", b"proxy-authorization", b"cookie", b"set-cookie", b"x-api-key", b"x-auth-token"}
 )
 _UNIQUE_NAMES: Final = frozenset({b"traceparent", b"tracestate", b"x-request-id", b"sec-websocket-key"})
+_NEVER_KEPT: Final = SECRET_NAMES | _UNIQUE_NAMES
 
 
 class Field(NamedTuple):
@@ -38,7 +40,11 @@ PASS: Final = Fate.PASS
 DROP: Final = Fate.DROP
 
 Verdict = Fate | Field
-Classify = Callable[[bytes, bytes], Verdict]
+Read = Callable[[bytes], Verdict]
+"""Works out what a line of a certain name means by its value; may raise."""
+
+Classify = Callable[[bytes], Fate | Read]
+"""What a name (lower case) means by itself, or how its values are to be read."""
 
 
 class BadLine(ValueError):
@@ -67,26 +73,53 @@ def _explain(line: bytes) -> str:
 
 
 class LineTable:
-    """Verdicts by exact line. `classify(name, value)` works one out and may raise."""
+    """What is known of lines, by their exact bytes: those that simply pass, and the verdicts on the others."""
 
     BOUND: Final = 4096
     LONGEST: Final = 256
 
     def __init__(self, classify: Classify) -> None:
         self._classify = classify
-        self.known: dict[bytes, Verdict] = {}
+        self._names: dict[bytes, Fate | Read] = {}
+        self._plain: set[bytes] = set()
+        self.verdicts: dict[bytes, Verdict] = {}
+        self._is_plain = self._plain.__contains__
         self.resets = 0
 
+    def unusual(self, lines: list[bytes]) -> list[bytes]:
+        """Those of the lines that are not known to simply pass, in order."""
+        return list(filterfalse(self._is_plain, lines))
+
+    def __len__(self) -> int:
+        return len(self._plain) + len(self.verdicts)
+
     def learn(self, line: bytes) -> Verdict:
-        """The verdict on a line that is not in `known`. Raises BadLine, or what `classify` raises."""
-        name, value = split_line(line)
-        verdict = self._classify(name, value)
-        if len(line) <= self.LONGEST and name not in SECRET_NAMES and name not in _UNIQUE_NAMES:
-            if len(self.known) >= self.BOUND:
-                self.known.clear()
-                self.resets += 1
-            self.known[line] = verdict
+        """The verdict on a line that is not in `verdicts`. Raises BadLine, or what reading its value raises."""
+        match = _LINE.fullmatch(line)
+        if match is None:
+            raise BadLine(_explain(line))
+        name = match.group(1).lower()
+        read = self._names.get(name) or self._learn_name(name)
+        verdict = read if isinstance(read, Fate) else read(match.group(2).strip(b" \t"))
+        if name not in _NEVER_KEPT and len(line) <= self.LONGEST:
+            self._keep(line, verdict)
         return verdict
+
+    def _keep(self, line: bytes, verdict: Verdict) -> None:
+        if len(self) >= self.BOUND:
+            self._plain.clear()
+            self.verdicts.clear()
+            self.resets += 1
+        if verdict is PASS:
+            self._plain.add(line)
+        else:
+            self.verdicts[line] = verdict
+
+    def _learn_name(self, name: bytes) -> Fate | Read:
+        meaning = self._classify(name)
+        if len(self._names) < self.BOUND:  # names are few; a client that makes them up fills no memory
+            self._names[name] = meaning
+        return meaning
 
 
 def tokens(value: bytes) -> tuple[bytes, ...]:

@@ -27,6 +27,7 @@ TITLES = {
     "stopping": "The server is stopping",
     "target_too_long": "The request target is too long",
     "trace": "TRACE is not allowed",
+    "tunnel": "WebSockets are not served here",
     "version": "The HTTP version is not served",
 }
 

@@ -6,17 +6,33 @@ before the whole head has been judged, and it never repairs: what is doubtful is
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final
 
-from proxy.wire.fields import DROP, PASS, BadLine, Field, LineTable, Verdict, parse_length, split_line, tokens
+from proxy.wire.fields import (
+    DROP,
+    PASS,
+    BadLine,
+    Fate,
+    Field,
+    LineTable,
+    Read,
+    Verdict,
+    parse_length,
+    split_line,
+    tokens,
+)
 from proxy.wire.path import BadTarget, normalise, refuse_bad_query, split_target
 from proxy.wire.refusal import Refusal, bad_head
 
 MAX_FIELDS: Final = 256
 """Field lines of one head. nginx has no limit, Apache 100, Envoy 100."""
 
-_TOKEN = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
-_TARGET = re.compile(rb"[\x21\x22\x24-\x7e\x80-\xff]+")
+# The request line that nearly every request has: origin form, no escapes in the path. RFC 9112 section 3.
+_PLAIN_LINE = re.compile(
+    rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+) (/[^\x00-\x20\x7f#%?\\]*)(?:\?([^\x00-\x20\x7f#]*))? HTTP/1\.([01])"
+)
+_LINE = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+) ([\x21\x22\x24-\x7e\x80-\xff]+) (HTTP/[0-9]\.[0-9])")
 _HOST = re.compile(rb"([A-Za-z0-9\-._~!$&'()*+,;=%]+|\[[0-9A-Fa-f:.]+\])(?::([0-9]{1,5}))?")
 _ABSOLUTE = re.compile(r"https?://([^/?#]+)(.*)", re.IGNORECASE)
 
@@ -32,6 +48,7 @@ _FORWARDING: Final = frozenset(
 _NOTED: Final = frozenset(
     {b"upgrade", b"expect", b"x-request-id", b"traceparent", b"tracestate", b"max-forwards", b"x-strangler-side"}
 )
+_UNSERVED: Final = frozenset({b"CONNECT", b"TRACE"})
 _FOLDS_ONTO_OURS: Final = (
     _HOP_BY_HOP
     | _FORWARDING
@@ -44,31 +61,43 @@ def _fold(name: bytes) -> bytes:
     return name.replace(b"_", b"-").replace(b".", b"-")
 
 
-def classify(name: bytes, value: bytes) -> Verdict:
-    """What a request's field line means to us. Raises Refusal."""
-    if name == b"host":
-        return Field("host", value, parse_host(value))
-    if name == b"content-length":
-        length = parse_length(value)
-        if length is None:
-            raise bad_head("Content-Length is not a number")
-        return Field("content-length", value, length)
-    if name == b"connection":
-        return Field("connection", value, tokens(value))
-    if name == b"transfer-encoding":
-        return Field("transfer-encoding", value, tokens(value))
+def classify(name: bytes) -> Fate | Read:
+    """What a request field of this name means to us."""
+    reader = _READERS.get(name)
+    if reader is not None:
+        return reader
     if name in _HOP_BY_HOP:
         return DROP
     if name in _FORWARDING or name in _NOTED:
-        return Field(name.decode("ascii"), value)
-    if name == b"content-type" and value.lower().split(b";")[0].split(b"+")[0].strip() == b"application/grpc":
-        return Field("grpc", value)
+        text = name.decode("ascii")
+        return lambda value: Field(text, value)
     folded = _fold(name)
     if folded.startswith((b"x-strangler-", b"x-forwarded-")) or folded == b"x-shadow":
         return DROP
     if folded != name and folded in _FOLDS_ONTO_OURS:
         return DROP
     return PASS
+
+
+def _read_length(value: bytes) -> Verdict:
+    length = parse_length(value)
+    if length is None:
+        raise bad_head("Content-Length is not a number")
+    return Field("content-length", value, length)
+
+
+def _read_content_type(value: bytes) -> Verdict:
+    kind = value.lower().partition(b";")[0].partition(b"+")[0].strip()
+    return Field("grpc", value) if kind == b"application/grpc" else PASS
+
+
+_READERS: Final[dict[bytes, Read]] = {
+    b"host": lambda value: Field("host", value, parse_host(value)),
+    b"connection": lambda value: Field("connection", value, tokens(value)),
+    b"transfer-encoding": lambda value: Field("transfer-encoding", value, tokens(value)),
+    b"content-length": _read_length,
+    b"content-type": _read_content_type,
+}
 
 
 def parse_host(value: bytes) -> str:
@@ -79,36 +108,48 @@ def parse_host(value: bytes) -> str:
     return match.group(1).decode("ascii").lower()
 
 
-class RequestHead:
-    """A judged request head.
+@dataclass(slots=True)
+class Extras:
+    """What few requests carry. Requests without any share one, `NO_EXTRAS`."""
 
-    `lines` are the field lines to forward, in the client's order and spelling, Host among them (at `host_at`).
-    What stands on the class is what a request without that field has.
-    """
-
-    host: str = ""
-    host_value: bytes = b""
-    host_at: int = -1
-    content_length: int | None = None
-    chunked: bool = False
     connection: tuple[bytes, ...] = ()
     upgrade: bytes = b""
-    expect_continue: bool = False
     grpc: bool = False
     forwarding: tuple[tuple[Field, bytes], ...] = ()
     request_id: bytes = b""
-    traceparent: bytes = b""
     tracestate: tuple[bytes, ...] = ()
     max_forwards: bytes = b""
     side: bytes = b""
 
-    def __init__(self, method: str, target: str, http11: bool) -> None:
+
+NO_EXTRAS: Final = Extras()
+
+
+class RequestHead:
+    """A judged request head.
+
+    `lines` are the field lines to forward, in the client's order and spelling, Host among them (`host_line`).
+    `path` is the normal form; `plain_line` the request line as sent, where that is what may be forwarded.
+    """
+
+    __slots__ = (
+        "absolute", "chunked", "content_length", "extras", "host", "host_line", "host_value", "http11", "lines",
+        "method", "path", "plain_line", "raw_query", "traceparent",
+    )  # fmt: skip
+
+    def __init__(self, method: str, path: str, raw_query: str | None, http11: bool, plain_line: bytes = b"") -> None:
         self.method = method
-        self.target = target  # as sent
-        self.path = "*"  # normal form
-        self.raw_query: str | None = None
+        self.path = path
+        self.raw_query = raw_query
         self.http11 = http11
-        self.lines: list[bytes] = []
+        self.plain_line = plain_line
+        self.absolute = False
+        self.host = ""
+        self.host_line = self.host_value = self.traceparent = b""
+        self.content_length: int | None = None
+        self.chunked = False
+        self.extras = NO_EXTRAS
+        self.lines: list[bytes]
 
     @property
     def query(self) -> str:
@@ -117,13 +158,15 @@ class RequestHead:
     @property
     def keep_alive(self) -> bool:
         """Whether the client means to send another request on this connection (RFC 9112 section 9.3)."""
-        if self.http11:
-            return b"close" not in self.connection
-        return b"keep-alive" in self.connection and b"close" not in self.connection
+        named = self.extras.connection
+        return b"close" not in named if self.http11 else b"keep-alive" in named and b"close" not in named
 
     @property
     def has_body(self) -> bool:
         return self.chunked or bool(self.content_length)
+
+    def replace_line(self, old: bytes, new: bytes) -> None:
+        self.lines[self.lines.index(old)] = new
 
     def values(self, name: str) -> Sequence[str]:
         """The values of a field that is forwarded, in order; `name` in lower case."""
@@ -145,64 +188,83 @@ class RequestParser:
     def parse(self, block: bytes) -> RequestHead:
         """The head in `block`, which excludes the empty line that ends it. Raises Refusal."""
         lines = block.split(b"\r\n")
-        head = _parse_request_line(lines[0], self.allow_encoded_slash)
+        head = self._parse_line(lines.pop(0))
         if len(lines) > MAX_FIELDS:
             raise Refusal(431, "head_too_large", f"the head has more than {MAX_FIELDS} field lines")
-        known = self.table.known
-        keep = head.lines.append
-        del lines[0]
+        head.lines = lines
+        table = self.table
+        seen = table.verdicts.get
         try:
-            for line in lines:
-                verdict = known.get(line)
-                if verdict is None:
-                    verdict = self.table.learn(line)
-                if verdict is PASS:
-                    keep(line)
-                elif verdict is not DROP:
+            for line in table.unusual(lines):
+                verdict = seen(line) or table.learn(line)
+                if verdict is DROP:
+                    lines.remove(line)
+                elif verdict is not PASS:
                     _note(head, verdict, line)
         except BadLine as error:
             raise bad_head(str(error)) from None
-        _judge(head)
+        if head.extras is not NO_EXTRAS or head.chunked or head.absolute or not head.host_line:
+            _judge(head)
         return head
 
+    def _parse_line(self, line: bytes) -> RequestHead:
+        match = _PLAIN_LINE.fullmatch(line)
+        if match is None or b"/." in line:
+            return _parse_unusual_line(line, self.allow_encoded_slash)
+        method, path, query, minor = match.groups()
+        if method in _UNSERVED:
+            _refuse_method(method)
+        http11 = minor == b"1"
+        return RequestHead(
+            method.decode("ascii"),
+            path.decode("latin-1"),
+            None if query is None else query.decode("latin-1"),
+            http11,
+            line if http11 else b"",
+        )
 
-def _parse_request_line(line: bytes, allow_encoded_slash: bool) -> RequestHead:
-    parts = line.split(b" ")
-    if len(parts) != 3:
-        raise bad_head("the request line is not `method SP target SP version`")
-    method, target, version = parts
-    if version == b"HTTP/1.1":
-        http11 = True
-    elif version == b"HTTP/1.0":
-        http11 = False
-    elif re.fullmatch(rb"HTTP/[0-9]\.[0-9]", version):
+
+def _parse_unusual_line(line: bytes, allow_encoded_slash: bool) -> RequestHead:
+    match = _LINE.fullmatch(line)
+    if match is None:
+        raise bad_head(_explain_line(line))
+    _refuse_method(match.group(1))
+    method, target, version = (group.decode("latin-1") for group in match.groups())
+    if version not in ("HTTP/1.1", "HTTP/1.0"):
         raise Refusal(505, "version", "only HTTP/1.1 and HTTP/1.0 are served here")
-    else:
-        raise bad_head("the request line has no valid HTTP version")
-    if not _TOKEN.fullmatch(method):
-        raise bad_head("the method is not a token")
-    if not _TARGET.fullmatch(target):
-        raise bad_head("the request target holds bytes that are not allowed there")
-    head = RequestHead(method.decode("ascii"), target.decode("latin-1"), http11)
-    _read_target(head, allow_encoded_slash)
+    head = RequestHead(method, "*", None, version == "HTTP/1.1")
+    if target != "*":
+        _read_target(head, target, allow_encoded_slash)
+    elif method != "OPTIONS":
+        raise bad_head("the target * is for OPTIONS only")
     return head
 
 
-def _read_target(head: RequestHead, allow_encoded_slash: bool) -> None:
-    target = head.target
-    if head.method == "CONNECT":
+def _explain_line(line: bytes) -> str:
+    parts = line.split(b" ")
+    if len(parts) != 3:
+        return "the request line is not `method SP target SP version`"
+    if not re.fullmatch(rb"HTTP/[0-9]\.[0-9]", parts[2]):
+        return "the request line has no valid HTTP version"
+    if not re.fullmatch(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+", parts[0]):
+        return "the method is not a token"
+    return "the request target holds bytes that are not allowed there"
+
+
+def _refuse_method(method: bytes) -> None:
+    if method == b"CONNECT":
         raise Refusal(501, "connect", "CONNECT is not served: this is a reverse proxy")
-    if head.method == "TRACE":
+    if method == b"TRACE":
         raise Refusal(405, "trace", "TRACE is not allowed here")
-    if target == "*":
-        if head.method != "OPTIONS":
-            raise bad_head("the target * is for OPTIONS only")
-        return
+
+
+def _read_target(head: RequestHead, target: str, allow_encoded_slash: bool) -> None:
     if target[0] != "/":
         absolute = _ABSOLUTE.fullmatch(target)
         if absolute is None:
             raise bad_head("the request target is neither a path nor an absolute http URI")
         # RFC 9112 section 3.2.2: the authority of an absolute target replaces the Host field.
+        head.absolute = True
         head.host_value = absolute.group(1).encode("latin-1")
         target = absolute.group(2)
         if not target.startswith("/"):
@@ -219,95 +281,96 @@ def _read_target(head: RequestHead, allow_encoded_slash: bool) -> None:
 def _note(head: RequestHead, field: Field, line: bytes) -> None:
     name = field.name
     if name == "host":
-        if head.host_at >= 0:
+        if head.host_line:
             raise bad_head("there are two Host fields")
-        head.host_at = len(head.lines)
+        head.host_line = line
         head.host = field.parsed
-        head.lines.append(line)
-        if not head.host_value:
+        if not head.absolute:
             head.host_value = field.value
-    elif name == "connection":
-        head.connection += field.parsed
+    elif name == "traceparent":
+        head.lines.remove(line)
+        head.traceparent = field.value if not head.traceparent else b"?"  # two of them are as good as none
     elif name == "content-length":
         if head.content_length is not None:
             raise bad_head("there are two Content-Length fields")
         head.content_length = field.parsed
-        head.lines.append(b"Content-Length: %d" % field.parsed if field.value[:1] == b"0" else line)
+        if field.value[:1] == b"0":  # leading zeros are not passed on
+            head.replace_line(line, b"Content-Length: %d" % field.parsed)
     elif name == "transfer-encoding":
         if head.chunked or field.parsed != (b"chunked",):
             raise bad_head("the only transfer coding understood is `chunked`, once and alone")
         head.chunked = True
+        head.lines.remove(line)
     elif name == "expect":
-        head.expect_continue = field.value.lower() == b"100-continue"
-        if head.http11:
-            head.lines.append(line)
+        if not head.http11:  # RFC 9110 section 10.1.1
+            head.lines.remove(line)
     else:
-        _note_rare(head, field, line)
+        if head.extras is NO_EXTRAS:
+            head.extras = Extras()
+        _note_extra(head, head.extras, field, line)
 
 
-def _note_rare(head: RequestHead, field: Field, line: bytes) -> None:
+def _note_extra(head: RequestHead, extras: Extras, field: Field, line: bytes) -> None:
     name = field.name
-    if name == "upgrade":
-        head.upgrade = head.upgrade + b"," + field.value if head.upgrade else field.value
-    elif name == "traceparent":
-        head.traceparent = field.value if not head.traceparent else b"?"  # two of them are as good as none
+    if name == "grpc":
+        extras.grpc = True
+        return
+    if name == "max-forwards" and head.method != "OPTIONS":
+        return  # RFC 9110 section 7.6.2: of no meaning to other methods
+    head.lines.remove(line)
+    if name == "connection":
+        extras.connection += field.parsed
+    elif name == "upgrade":
+        extras.upgrade = extras.upgrade + b"," + field.value if extras.upgrade else field.value
     elif name == "tracestate":
-        head.tracestate += (line,)
+        extras.tracestate += (line,)
     elif name == "x-request-id":
-        head.request_id = field.value
+        extras.request_id = field.value
     elif name == "max-forwards":
-        if head.method == "OPTIONS":
-            head.max_forwards = field.value
-        else:  # RFC 9110 section 7.6.2: of no meaning to other methods
-            head.lines.append(line)
+        extras.max_forwards = field.value
     elif name == "x-strangler-side":
-        head.side = field.value.lower()
-    elif name == "grpc":
-        head.grpc = True
-        head.lines.append(line)
+        extras.side = field.value.lower()
     else:
-        head.forwarding += ((field, line),)
+        extras.forwarding += ((field, line),)
+
+
+_PLAIN_CONNECTION: Final = frozenset({b"keep-alive", b"close", b"upgrade", b"te"})
+# Nominating one of these must not take it from the upstream: routing and framing rest on them.
+_NOT_TO_NOMINATE: Final = frozenset({b"host", b"content-length", b"expect"})
 
 
 def _judge(head: RequestHead) -> None:
     """What can only be said of the whole head (RFC 9112 sections 3.2, 6.1 and 6.3)."""
     if head.http11:
-        if head.host_at < 0:
+        if not head.host_line:
             raise bad_head("an HTTP/1.1 request needs a Host field")
     elif head.chunked:
         raise bad_head("Transfer-Encoding is not allowed in HTTP/1.0")
     if head.chunked and head.content_length is not None:
         raise bad_head("both Content-Length and Transfer-Encoding are there")
-    if head.target[0] != "/" and head.target != "*":
+    if head.absolute:
         _take_absolute_host(head)
-    if head.connection and not _PLAIN_CONNECTION.issuperset(head.connection):
-        _drop_nominated(head)
-
-
-_PLAIN_CONNECTION: Final = frozenset({b"keep-alive", b"close", b"upgrade", b"te"})
-# Nominating one of these must not take it from the upstream: routing, framing and access control rest on them.
-_NOT_TO_NOMINATE: Final = frozenset({b"host", b"content-length", b"expect"})
+    named = head.extras.connection
+    if named and not _PLAIN_CONNECTION.issuperset(named):
+        _drop_nominated(head, frozenset(named) - _NOT_TO_NOMINATE)
 
 
 def _take_absolute_host(head: RequestHead) -> None:
     head.host = parse_host(head.host_value)
     line = b"Host: " + head.host_value
-    if head.host_at >= 0:
-        head.lines[head.host_at] = line
+    if head.host_line:
+        head.replace_line(head.host_line, line)
     else:
-        head.host_at = len(head.lines)
         head.lines.append(line)
+    head.host_line = line
 
 
-def _drop_nominated(head: RequestHead) -> None:
+def _drop_nominated(head: RequestHead, nominated: frozenset[bytes]) -> None:
     """RFC 9110 section 7.6.1: what Connection names goes no further."""
-    nominated = frozenset(head.connection) - _NOT_TO_NOMINATE
-    host_line = head.lines[head.host_at] if head.host_at >= 0 else None
+    extras = head.extras
     head.lines = [line for line in head.lines if split_line(line)[0] not in nominated]
-    if host_line is not None:
-        head.host_at = head.lines.index(host_line)
-    head.forwarding = tuple(pair for pair in head.forwarding if pair[0].name.encode() not in nominated)
+    extras.forwarding = tuple(pair for pair in extras.forwarding if pair[0].name.encode() not in nominated)
     if b"tracestate" in nominated:
-        head.tracestate = ()
+        extras.tracestate = ()
     if b"traceparent" in nominated:
         head.traceparent = b""

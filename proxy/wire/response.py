@@ -8,7 +8,19 @@ import re
 from enum import Enum
 from typing import Final
 
-from proxy.wire.fields import DROP, PASS, BadLine, Field, LineTable, Verdict, parse_length, split_line, tokens
+from proxy.wire.fields import (
+    DROP,
+    PASS,
+    BadLine,
+    Fate,
+    Field,
+    LineTable,
+    Read,
+    Verdict,
+    parse_length,
+    split_line,
+    tokens,
+)
 from proxy.wire.refusal import BadAnswer
 
 MAX_HEAD_BYTES: Final = 128 * 1024
@@ -19,7 +31,7 @@ _STATUS_LINE = re.compile(rb"HTTP/1\.([01]) ([1-9][0-9]{2})(?: ([\t\x20-\x7e\x80
 _HOP_BY_HOP: Final = frozenset(
     {b"keep-alive", b"proxy-connection", b"proxy-authenticate", b"proxy-authorization", b"te", b"trailer"}
 )
-_NOTED: Final = frozenset({b"upgrade", b"date", b"location", b"cache-control", b"x-request-id"})
+_NOTED: Final = frozenset({b"upgrade", b"date", b"location", b"cache-control"})
 
 
 class Body(Enum):
@@ -31,45 +43,76 @@ class Body(Enum):
     CLOSE = "close"
 
 
-def classify(name: bytes, value: bytes) -> Verdict:
-    """What an answer's field line means to us. Raises BadAnswer."""
-    if name == b"content-length":
-        length = parse_length(value)
-        if length is None:
-            raise BadAnswer("Content-Length is not a number")
-        return Field("content-length", value, length)
-    if name in (b"connection", b"transfer-encoding"):
-        return Field(name.decode("ascii"), value, tokens(value))
+# An enum's members are slow to reach; these names are for the data path.
+NO_BODY: Final = Body.NONE
+LENGTH: Final = Body.LENGTH
+CHUNKED: Final = Body.CHUNKED
+UNTIL_CLOSE: Final = Body.CLOSE
+
+_BODILESS: Final = (204, 304)
+
+
+def classify(name: bytes) -> Fate | Read:
+    """What an answer's field of this name means to us."""
+    reader = _READERS.get(name)
+    if reader is not None:
+        return reader
     if name in _HOP_BY_HOP or name.startswith(b"x-strangler-"):
         return DROP
     if name in _NOTED:
-        return Field(name.decode("ascii"), value)
+        text = name.decode("ascii")
+        return lambda value: Field(text, value)
     return PASS
 
 
+def _read_length(value: bytes) -> Verdict:
+    length = parse_length(value)
+    if length is None:
+        raise BadAnswer("Content-Length is not a number")
+    return Field("content-length", value, length)
+
+
+def _read_connection(value: bytes) -> Verdict:
+    named = tokens(value)
+    # In HTTP/1.1 keep-alive says nothing new, and connections to an HTTP/1.0 upstream are not reused.
+    return DROP if named == (b"keep-alive",) else Field("connection", value, named)
+
+
+_READERS: Final[dict[bytes, Read]] = {
+    b"content-length": _read_length,
+    b"connection": _read_connection,
+    b"transfer-encoding": lambda value: Field("transfer-encoding", value, tokens(value)),
+    b"x-request-id": lambda _value: DROP,  # ours stands on every answer; an upstream's would be a second one
+}
+
+
 class ResponseHead:
-    """A judged answer head. `lines` are the field lines to forward, in the upstream's order and spelling."""
+    """A judged answer head. `lines` are the field lines to forward, in the upstream's order and spelling.
 
-    content_length: int | None = None
-    coding: tuple[bytes, ...] = ()
-    connection: tuple[bytes, ...] = ()
-    upgrade: bytes = b""
-    dated: bool = False
-    location_at: int = -1
-    cache_control_at: tuple[int, ...] = ()
+    `status_line` is what an HTTP/1.1 client is sent, without CRLF; `location` and `cache_control` are lines too.
+    """
 
-    def __init__(self, status: int, status_line: bytes, http11: bool) -> None:
+    __slots__ = (
+        "cache_control", "coding", "connection", "content_length", "dated", "http11", "lines", "location", "status",
+        "status_line", "upgrade",
+    )  # fmt: skip
+
+    def __init__(self, status: int, status_line: bytes, http11: bool, lines: list[bytes]) -> None:
         self.status = status
-        self.status_line = status_line  # as sent to an HTTP/1.1 client, without CRLF
+        self.status_line = status_line
         self.http11 = http11
-        self.lines: list[bytes] = []
+        self.lines = lines
+        self.content_length: int | None = None
+        self.coding: tuple[bytes, ...] = ()
+        self.connection: tuple[bytes, ...] = ()
+        self.cache_control: tuple[bytes, ...] = ()
+        self.upgrade = self.location = b""
+        self.dated = False
 
     @property
     def keep_alive(self) -> bool:
         """Whether the upstream will read another request on this connection."""
-        if self.http11:
-            return b"close" not in self.connection
-        return b"keep-alive" in self.connection and b"close" not in self.connection
+        return self.http11 and b"close" not in self.connection
 
     def body(self, method: str) -> Body:
         """How the body is delimited, given the request's method. Raises BadAnswer (RFC 9112 section 6.3)."""
@@ -78,13 +121,13 @@ class ResponseHead:
                 raise BadAnswer("the only transfer coding understood is `chunked`, once, alone, in HTTP/1.1")
             if self.content_length is not None:
                 raise BadAnswer("both Content-Length and Transfer-Encoding are there")
-        if method == "HEAD" or self.status in (204, 304) or self.status < 200:
-            return Body.NONE
+        if method == "HEAD" or self.status in _BODILESS or self.status < 200:
+            return NO_BODY
         if self.coding:
-            return Body.CHUNKED
+            return CHUNKED
         if self.content_length is None:
-            return Body.CLOSE
-        return Body.LENGTH if self.content_length else Body.NONE
+            return UNTIL_CLOSE
+        return LENGTH if self.content_length else NO_BODY
 
     def __repr__(self) -> str:
         return f"<ResponseHead {self.status}>"
@@ -102,26 +145,24 @@ class ResponseParser:
         if len(block) > MAX_HEAD_BYTES:
             raise BadAnswer("the head is too large")
         lines = block.split(b"\r\n")
-        first = lines[0]
-        head = ResponseHead(*(self._status_lines.get(first) or self._read_status_line(first)))
-        known = self.table.known
-        keep = head.lines.append
-        del lines[0]
+        first = lines.pop(0)
+        status, status_line, http11 = self._status_lines.get(first) or self._read_status_line(first)
+        head = ResponseHead(status, status_line, http11, lines)
+        table = self.table
+        seen = table.verdicts.get
         try:
-            for line in lines:
-                verdict = known.get(line)
-                if verdict is None:
-                    verdict = self.table.learn(line)
-                if verdict is PASS:
-                    keep(line)
-                elif verdict is not DROP:
+            for line in table.unusual(lines):
+                verdict = seen(line) or table.learn(line)
+                if verdict is DROP:
+                    lines.remove(line)
+                elif verdict is not PASS:
                     _note(head, verdict, line)
         except BadLine as error:
             raise BadAnswer(str(error)) from None
         if head.connection and not _PLAIN_CONNECTION.issuperset(head.connection):
-            _drop_nominated(head)
-        if head.status == 204 or head.status < 200:
-            head.lines = [line for line in head.lines if not line[:15].lower().startswith(b"content-length:")]
+            _drop_nominated(head, frozenset(head.connection) - _NOT_TO_NOMINATE)
+        if status == 204 or status < 200:
+            head.lines = [line for line in lines if not line[:15].lower().startswith(b"content-length:")]
         return head
 
     def _read_status_line(self, line: bytes) -> tuple[int, bytes, bool]:
@@ -143,30 +184,27 @@ def _note(head: ResponseHead, field: Field, line: bytes) -> None:
     name = field.name
     if name == "date":
         head.dated = True
-        head.lines.append(line)
     elif name == "content-length":
         if head.content_length is not None:
             raise BadAnswer("there are two Content-Length fields")
         head.content_length = field.parsed
-        head.lines.append(line)
-    elif name == "transfer-encoding":
-        head.coding += field.parsed
-    elif name == "connection":
-        head.connection += field.parsed
-    elif name == "upgrade":
-        head.upgrade = field.value.lower()
-    elif name == "location":
-        head.location_at = len(head.lines)
-        head.lines.append(line)
     elif name == "cache-control":
-        head.cache_control_at += (len(head.lines),)
-        head.lines.append(line)
-    # x-request-id: ours stands on every answer, so an upstream's would be a second one.
+        head.cache_control += (line,)
+    elif name == "location":
+        head.location = line
+    else:
+        head.lines.remove(line)
+        if name == "transfer-encoding":
+            head.coding += field.parsed
+        elif name == "connection":
+            head.connection += field.parsed
+        else:
+            head.upgrade = field.value.lower()
 
 
-def _drop_nominated(head: ResponseHead) -> None:
-    nominated = frozenset(head.connection) - _NOT_TO_NOMINATE
+def _drop_nominated(head: ResponseHead, nominated: frozenset[bytes]) -> None:
     head.lines = [line for line in head.lines if split_line(line)[0] not in nominated]
-    names = [split_line(line)[0] for line in head.lines]
-    head.location_at = names.index(b"location") if b"location" in names else -1
-    head.cache_control_at = tuple(at for at, name in enumerate(names) if name == b"cache-control")
+    if b"location" in nominated:
+        head.location = b""
+    if b"cache-control" in nominated:
+        head.cache_control = ()

@@ -4,6 +4,7 @@ Set-Cookie is never touched. Location is mapped back only where it surely points
 """
 
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import Final
 
 from proxy.wire.fields import split_line
@@ -32,9 +33,13 @@ def temporary_status_line(status: int) -> bytes | None:
     return _SPLIT_STATUS.get(status)
 
 
-def private_cache_control(values: Sequence[bytes]) -> bytes | None:
-    """The Cache-Control line that keeps shared caches off a split route; None where no-store does so already."""
-    members = [member.strip() for value in values for member in value.split(b",") if member.strip()]
+@lru_cache(maxsize=256)
+def private_cache_control(lines: tuple[bytes, ...]) -> bytes | None:
+    """The Cache-Control line that keeps shared caches off a split route; None where no-store does so already.
+
+    `lines` are the Cache-Control lines of the answer.
+    """
+    members = [member.strip() for line in lines for member in split_line(line)[1].split(b",") if member.strip()]
     lowered = [member.lower() for member in members]
     if b"no-store" in lowered:
         return None

@@ -70,8 +70,11 @@ class Engine:
         return self._forwarder.active.snapshot.revision
 
     def swap(self, snapshot: Snapshot) -> None:
-        """Use another snapshot from the next request on; what is under way keeps its own."""
-        self._forwarder.swap(snapshot)
+        """Use another snapshot from the next request on; what is under way keeps its own. Raises ConfigError."""
+        try:
+            self._forwarder.swap(snapshot)
+        except OSError as error:  # a CA bundle that was there when the file was checked
+            raise ConfigError([Problem(None, f"an upstream's TLS settings cannot be used: {error}")]) from error
 
     def counters(self) -> dict[str, Any]:
         """Cumulative numbers of this process, JSON-able."""
