@@ -19,7 +19,7 @@ COMMANDS = {
     "explain": ("proxy.cli.explain", "Say which route a request takes, to which side, and why."),
     "check": ("proxy.cli.check", "Check a routes.yaml and list every problem."),
     "schema": ("proxy.cli.schema", "Print the JSON Schema of routes.yaml."),
-    "reload": ("proxy.cli.reload", "Have the running server read its file again."),
+    "reload": ("proxy.cli.reload", "Let the running server read its file again."),
 }
 """Name -> module with a `command`, and its line in the help, which must not need the module."""
 

@@ -164,7 +164,7 @@ class _Decoder:
         if kind == "missing":
             return Problem(place, f'"{location[-1]}" is missing')
         if kind in _WRONG_KIND:
-            return Problem(place, f'"{_last_key(location)}" must be {_WRONG_KIND[kind]}', self._keys_hint(location))
+            return Problem(place, f"{_named(location)} must be {_WRONG_KIND[kind]}", self._keys_hint(location))
         refused = error.get("ctx", {}).get("error")
         if not isinstance(refused, Refused):
             return Problem(place, error["msg"])
@@ -186,8 +186,9 @@ class _Decoder:
         return Problem(self._document.key_place(location), f"unknown key {shown(key)}", hint)
 
 
-def _last_key(location: Location) -> str | int:
-    return next((part for part in reversed(location) if isinstance(part, str)), location[-1])
+def _named(location: Location) -> str:
+    key = next((part for part in reversed(location) if isinstance(part, str)), "")
+    return f'each entry of "{key}"' if isinstance(location[-1], int) else f'"{key}"'
 
 
 def _section_at(location: Location) -> type[Section] | None:

@@ -116,7 +116,7 @@ def upgrade(value: object) -> str:
 def reference(value: object) -> str:
     """Where a retired route points to: an absolute path, or an http(s) URL."""
     given = text(value)
-    if not re.fullmatch(r"(/(?!/)|https?://[^/@\s])[\x21-\x7e]*", given) or re.search(r'[<>"\\]', given):
+    if not re.fullmatch(r"(/(?!/)|https?://[^/?#@]+(?=[/?#]|$))[^\s<>\"\\]*", given) or not given.isascii():
         subject = None if "@" in given else value  # a URL may carry a password
         raise Refused(subject, "must be a path or a URL", "begin with / or https://")
     return given
