@@ -151,6 +151,11 @@ def test_get_includes_head_unless_another_route_names_head_for_the_same_paths():
     assert winner(elsewhere, "HEAD /a") == "get"
 
 
+def test_a_route_that_names_head_itself_does_not_take_it_from_its_own_get():
+    own = route("own", match("GET /a", headers={"X-A": "1"}), match("HEAD /a", headers={"X-B": "1"}))
+    assert winner(table(own), head("HEAD /a", headers={"X-A": "1"})) == "own"
+
+
 def test_methods_are_case_sensitive():
     assert winner(table(route("get", "GET /a")), "get /a") is None
 
