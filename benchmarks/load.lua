@@ -1,9 +1,24 @@
--- Turns wrk into a source of one line of JSON; BENCH_BODY_BYTES makes it send POSTs of that size.
+-- Turns wrk into a source of requests of many visitors and of one line of JSON. BENCH_BODY_BYTES makes them POSTs.
 local body_bytes = tonumber(os.getenv("BENCH_BODY_BYTES") or "0")
+local visitors = tonumber(os.getenv("BENCH_VISITORS") or "1")
+local requests, turn = {}, 0
+
 if body_bytes > 0 then
   wrk.method = "POST"
   wrk.headers["Content-Type"] = "application/json"
   wrk.body = '"' .. string.rep("x", body_bytes - 2) .. '"'
+end
+
+function init()
+  for visitor = 1, visitors do
+    local digits = string.format("%08x", visitor * 2654435761 % 2 ^ 32)
+    requests[visitor] = wrk.format():gsub("{visitor}", digits)
+  end
+end
+
+function request()
+  turn = turn % visitors + 1
+  return requests[turn]
 end
 
 function done(summary, latency)

@@ -4,12 +4,13 @@
 that had to wait because the one before was late is timed from when it was due (no coordinated omission).
 """
 
+import itertools
 import json
 import socket
 import sys
 import time
 
-from benchmarks.scenarios import HEADERS
+from benchmarks.scenarios import HEADERS, VISITOR, VISITORS, visitor_digits
 from benchmarks.summary import percentile
 
 RECEIVE_BYTES = 65536
@@ -17,17 +18,16 @@ TIMEOUT_SECONDS = 20.0
 
 
 class PacedConnection:
-    """One connection to 127.0.0.1 that sends the same GET again and again."""
+    """One connection to 127.0.0.1 that sends GETs of one visitor after another."""
 
     def __init__(self, port: int, path: str) -> None:
-        lines = [f"GET {path} HTTP/1.1", f"Host: 127.0.0.1:{port}", *(f"{n}: {v}" for n, v in HEADERS.items())]
-        self._request = ("\r\n".join(lines) + "\r\n\r\n").encode("ascii")
+        self._requests = itertools.cycle([request(port, path, number) for number in range(1, VISITORS + 1)])
         self._socket = socket.create_connection(("127.0.0.1", port), TIMEOUT_SECONDS)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def get(self) -> int:
         """Send the request, read the answer to its last byte, return its status."""
-        self._socket.sendall(self._request)
+        self._socket.sendall(next(self._requests))
         head, _, body = self._receive_until_head().partition(b"\r\n\r\n")
         missing = content_length(head) - len(body)
         while missing > 0:
@@ -48,6 +48,13 @@ class PacedConnection:
         if not received:
             raise ConnectionError("the connection was closed in the middle of an answer")
         return received
+
+
+def request(port: int, path: str, visitor: int) -> bytes:
+    """A whole GET, as that visitor sends it."""
+    fields = "".join(f"{name}: {value}\r\n" for name, value in HEADERS.items())
+    text = f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n{fields.replace(VISITOR, visitor_digits(visitor))}\r\n"
+    return text.encode("ascii")
 
 
 def content_length(head: bytes) -> int:

@@ -7,14 +7,23 @@ GET_1K = "/api/products/7431"
 GET_100K = "/api/products/7431/image"
 POST_10K = "/api/orders"
 
+VISITORS = 997
+VISITOR = "{visitor}"
 HEADERS = {
     "User-Agent": "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0",
     "Accept": "application/json, text/plain, */*",
     "Accept-Language": "en-GB,en;q=0.7,de;q=0.3",
-    "Cookie": "sessionid=6d7f1c2b9a4e4f0db8a3c5e17f902b44; csrftoken=Zk3Qm8Vt1xYw; theme=dark",
-    "traceparent": "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+    "Cookie": f"sessionid=6d7f1c2b9a4e4f0db8a3c5e1{VISITOR}; csrftoken=Zk3Qm8Vt1xYw; theme=dark",
+    "traceparent": f"00-4bf92f3577b34da6a3ce929d{VISITOR}-00f067aa{VISITOR}-01",
 }
-"""What a browser's request carries beside Host. A load generator's bare GET would flatter everybody."""
+"""What a browser's request carries beside Host. A load generator's bare GET would flatter everybody, and one and the
+same GET whoever remembers lines it has seen: eight hexadecimal digits of VISITOR are drawn from VISITORS values."""
+
+
+def visitor_digits(number: int) -> str:
+    """Eight digits that differ from visitor to visitor (Knuth's multiplicative hash); load.lua says the same."""
+    return f"{number * 2654435761 % 2**32:08x}"
+
 
 BODY_BYTES = {GET_1K: 1024, GET_100K: 100 * 1024, POST_10K: 2}
 """Length of the answer to each path; checked before anything is measured."""

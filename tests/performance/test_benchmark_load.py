@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from benchmarks.load import LoadResult, read_result
-from benchmarks.paced import content_length, paced_latencies
+from benchmarks.paced import content_length, paced_latencies, request
 from benchmarks.peer import fill, first_version
 from benchmarks.processes import BenchmarkError, choose_cores
+from benchmarks.scenarios import VISITOR, VISITORS
 
 LINE = (
     '{"requests":120,"microseconds":2000000,"p50_us":11.5,"p99_us":99.0,'
@@ -88,6 +89,16 @@ def test_the_paced_client_counts_answers_that_are_not_200(serve: Callable[[bytes
     latencies, errors = paced_latencies(port, "/", rate=500, seconds=0.02)
 
     assert (latencies, errors["status"]) == ([], 10)
+
+
+def test_visitors_differ_in_cookie_and_trace_alone() -> None:
+    first, second = (request(8080, "/", visitor).split(b"\r\n") for visitor in (1, 2))
+
+    differing = [line.partition(b":")[0] for line, other in zip(first, second, strict=True) if line != other]
+
+    assert differing == [b"Cookie", b"traceparent"]
+    assert len({request(8080, "/", visitor) for visitor in range(1, VISITORS + 1)}) == VISITORS
+    assert VISITOR.encode() not in request(8080, "/", 1)
 
 
 def test_content_length_is_found_in_any_case_and_its_absence_is_an_error() -> None:
