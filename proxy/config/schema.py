@@ -7,7 +7,6 @@ import json
 from datetime import timedelta
 from typing import Any
 
-from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 
 from proxy.config.model import Address
@@ -15,7 +14,6 @@ from proxy.config.values import format_duration
 from proxy.config.written import FileSection
 
 _DRAFT = "http://json-schema.org/draft-07/schema#"
-_EMPTY: tuple[Any, ...] = (None, {}, [])
 
 
 class _Generator(GenerateJsonSchema):
@@ -26,7 +24,7 @@ class _Generator(GenerateJsonSchema):
             return format_duration(dft)
         if isinstance(dft, Address):
             return str(dft)
-        return {} if isinstance(dft, BaseModel) else super().encode_default(dft)
+        return super().encode_default(dft)
 
 
 def routes_schema() -> dict[str, Any]:
@@ -43,10 +41,10 @@ def routes_schema_text() -> str:
 
 
 def _tidy(schema: JsonSchemaValue) -> JsonSchemaValue:
-    """Without what pydantic adds for Python: titles made of field names, null for "not given", empty defaults."""
+    """Without what pydantic adds for Python: titles made of field names, and null for "not given"."""
     tidy: JsonSchemaValue = {}
     for key, value in schema.items():
-        if (key == "title" and isinstance(value, str)) or (key == "default" and value in _EMPTY):
+        if (key == "title" and isinstance(value, str)) or (key == "default" and value is None):
             continue
         if key == "anyOf" and {"type": "null"} in value:
             rest = [_tidy(option) for option in value if option != {"type": "null"}]

@@ -118,6 +118,11 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True, use_attribute_docstrings=True)
 
 
+def _shared(default: Any) -> Any:
+    """A default that every section is given as it is; pydantic would copy it deeply for each route."""
+    return Field(default_factory=lambda: default)
+
+
 def _in_bytes(default: int) -> Any:
     return Field(default, json_schema_extra={"default": values.format_size(default)})
 
@@ -147,13 +152,13 @@ class ListenSection(Section):
     """host:port for users."""
     console: ListenAddress = Listen().console
     """host:port for operators: admin API, /metrics, /livez, /readyz."""
-    trusted_proxies: list[Network] = []
+    trusted_proxies: list[Network] = _shared([])
     """Networks whose X-Forwarded-* headers are believed and extended; from all others they are replaced."""
-    trusted_callers: list[Network] = []
+    trusted_callers: list[Network] = _shared([])
     """Networks of clients that may choose a side with X-Strangler-Side and are told the decision."""
     tls: ListenTlsSection | None = None
     """Serve HTTPS on the public address."""
-    limits: LimitsSection = LimitsSection()
+    limits: LimitsSection = _shared(LimitsSection())
     """What one client, and all together, may take."""
     allow_encoded_slash: Flag = Listen().allow_encoded_slash
     """Let %2F in a path through undecoded, instead of refusing it with 400."""
@@ -194,7 +199,7 @@ class UpstreamSection(Section):
     """Addresses of several endpoints, asked in turn; instead of url."""
     timeout: Annotated[
         TimeoutSection, BeforeValidator(_long_timeout, json_schema_input_type=Timeout | TimeoutSection)
-    ] = TimeoutSection()
+    ] = _shared(TimeoutSection())
     """How long this upstream may take; one duration alone is timeout.response."""
     tls: UpstreamTlsSection | None = None
     """How an https upstream is verified."""
@@ -237,13 +242,13 @@ class MatchSection(Section):
     """Path pattern: /a/b, /a/{id}, /a/** or { regex: … }."""
     host: HostName | None = None
     """Host, or *.example.com for every name below it. Ports do not matter."""
-    methods: Annotated[list[Method], Field(min_length=1)] = []
+    methods: Annotated[list[Method], Field(min_length=1)] = _shared([])
     """Methods; GET takes HEAD with it unless another route names HEAD."""
-    headers: dict[MatchedHeader, Value] = {}
+    headers: dict[MatchedHeader, Value] = _shared({})
     """Headers that must be there: a value, { regex: … } or { present: true }."""
-    query: dict[QueryKey, Value] = {}
+    query: dict[QueryKey, Value] = _shared({})
     """Query parameters that must be there."""
-    cookies: dict[CookieName, Value] = {}
+    cookies: dict[CookieName, Value] = _shared({})
     """Cookies that must be there."""
 
 
@@ -262,18 +267,18 @@ class RewriteSection(Section):
 
 
 class HeaderEditsSection(Section):
-    set: dict[EditedHeader, HeaderValue] = {}
+    set: dict[EditedHeader, HeaderValue] = _shared({})
     """Headers to put in place of any of that name."""
-    add: dict[EditedHeader, HeaderValue] = {}
+    add: dict[EditedHeader, HeaderValue] = _shared({})
     """Headers to put beside those of that name."""
-    remove: list[EditedHeader] = []
+    remove: list[EditedHeader] = _shared([])
     """Headers to take out."""
 
 
 class HeadersSection(Section):
-    request: HeaderEditsSection = HeaderEditsSection()
+    request: HeaderEditsSection = _shared(HeaderEditsSection())
     """Edits to what the service is sent."""
-    response: HeaderEditsSection = HeaderEditsSection()
+    response: HeaderEditsSection = _shared(HeaderEditsSection())
     """Edits to what the service answered."""
 
 
@@ -310,13 +315,13 @@ class RouteSection(Section):
     """Higher goes before the computed order; needed only to break it."""
     rewrite: RewriteSection | None = None
     """What the service gets instead of the client's path. The monolith always gets what the client sent."""
-    headers: HeadersSection = HeadersSection()
+    headers: HeadersSection = _shared(HeadersSection())
     """Header edits on the service's side."""
     respond: RespondSection | None = None
     """The answer of a retired route."""
-    upgrades: list[Upgrade] = []
+    upgrades: list[Upgrade] = _shared([])
     """Upgrade tokens to let through beside websocket."""
-    limits: RouteLimitsSection = RouteLimitsSection()
+    limits: RouteLimitsSection = _shared(RouteLimitsSection())
     """Limits that go before listen.limits."""
     group: Name | None = None
     """Routes of one group move together."""
@@ -334,15 +339,15 @@ class FileSection(Section):
 
     version: Version
     """Version of this format: 1."""
-    listen: ListenSection = ListenSection()
+    listen: ListenSection = _shared(ListenSection())
     """Where the proxy serves, whom it believes, how it stops."""
     upstreams: Annotated[dict[Name, UpstreamSection], Field(min_length=1)]
     """The monolith and the services, by name."""
     defaults: DefaultsSection
     """What holds where nothing else is said."""
-    routes: list[RouteSection] = []
+    routes: list[RouteSection] = _shared([])
     """The routes; what none of them claims goes to the monolith."""
-    log: LogSection = LogSection()
+    log: LogSection = _shared(LogSection())
     """What is logged."""
     state: Text = ".strangler"
     """Folder for what the proxy keeps: the console's token. Relative to this file."""

@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from importlib import import_module
+from pathlib import Path
 
 import click
 import pytest
@@ -61,3 +62,13 @@ def test_schema_prints_the_schema() -> None:
     result = run("schema")
     assert result.exit_code == 0
     assert json.loads(result.output) == routes_schema()
+
+
+def test_a_file_with_errors_is_told_line_by_line_whatever_the_command(tmp_path: Path) -> None:
+    file = tmp_path / "routes.yaml"
+    file.write_text("version: 2\n")
+    result = run("routes", "--config", str(file))
+    assert result.exit_code == 2
+    assert result.stderr.splitlines()[0].startswith(f"{file}:1:1: ")
+    assert len(result.stderr.splitlines()) == 3
+    assert result.stdout == ""
