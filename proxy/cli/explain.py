@@ -86,14 +86,14 @@ def _header_line(header: str) -> str:
 
 def _override(head: RequestHead, snapshot: Snapshot) -> tuple[Side | None, list[str]]:
     """The side that X-Strangler-Side asks for, and what there is to say about that."""
-    if not head.side:
+    if not head.extras.side:
         return None, []
-    if head.side not in (b"legacy", b"service"):
+    if head.extras.side not in (b"legacy", b"service"):
         return None, ["X-Strangler-Side is ignored: it is neither legacy nor service"]
     if not snapshot.listen.trusted_callers:
         return None, ["X-Strangler-Side is ignored: listen.trusted_callers is empty, so nobody may choose a side"]
     networks = ", ".join(snapshot.listen.trusted_callers)
-    return Side(head.side.decode()), [f"X-Strangler-Side is believed only from {networks}"]
+    return Side(head.extras.side.decode()), [f"X-Strangler-Side is believed only from {networks}"]
 
 
 def _said(found: Explanation, request: str, snapshot: Snapshot, notes: list[str], show_all: bool) -> Iterator[str]:
