@@ -7,6 +7,7 @@ import argparse
 import os
 import signal
 import sys
+from types import FrameType
 
 import django
 import uvicorn
@@ -14,6 +15,8 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import CommandError, call_command
 from django.db import DatabaseError
+
+from legacy_monolith.config.lifecycle import stopping
 
 GRACE_S = 10
 
@@ -34,7 +37,9 @@ def main() -> int:
         print(f"legacy_monolith: {error}", file=sys.stderr)  # noqa: T201 - for the person who started it
         return 1
     except KeyboardInterrupt:
-        pass
+        return 0
+    except SystemExit as end:  # from the handler above, or from uvicorn, which has said why
+        return 1 if end.code else 0
     return 0
 
 
@@ -54,9 +59,17 @@ def _prepare_database(options: argparse.Namespace) -> None:
         call_command("seed", **{name: count for name, count in size.items() if count is not None})
 
 
+class Server(uvicorn.Server):
+    """uvicorn, telling the event streams to end when it is told to stop."""
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        stopping.set()
+        super().handle_exit(sig, frame)
+
+
 def _serve() -> None:
     environment = settings.ENVIRONMENT
-    uvicorn.run(
+    config = uvicorn.Config(
         "legacy_monolith.config.asgi:application",
         host=environment.host,
         port=environment.port,
@@ -69,6 +82,7 @@ def _serve() -> None:
         server_header=False,
         timeout_graceful_shutdown=GRACE_S,
     )
+    Server(config).run()
 
 
 if __name__ == "__main__":

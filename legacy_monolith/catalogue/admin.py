@@ -35,11 +35,14 @@ class ProductForm(forms.ModelForm):
         return super().save(commit)
 
 
-class StockInline(admin.StackedInline):
+class StockInline(admin.TabularInline):
+    """To look at; it is changed on its own page."""
+
     model = StockLevel
-    fields = ("on_hand", "reserved")
-    readonly_fields = ("reserved",)
+    fields = ("on_hand", "reserved", "available", "updated_at")
+    readonly_fields = fields
     can_delete = False
+    show_change_link = True
 
     def has_add_permission(self, request, obj=None) -> bool:
         return False  # every product has its stock level from its first moment

@@ -8,13 +8,15 @@ from .models import Product
 @transaction.atomic
 def replace_picture(*, product: Product, upload: File) -> Product:
     """Gives the product a new picture; the upload has passed `images.validate_picture`."""
-    old = product.image.name
+    field, storage = product.image.field, product.image.storage
     picture = normalise(upload, product.sku.lower())
-    # An unchanged picture has the same name; saving it again would only add a suffix.
-    if old != product.image.field.generate_filename(product, picture.name):
-        product.image.save(picture.name, picture, save=False)
+    old, new = product.image.name, field.generate_filename(product, picture.name)
+    # The name tells the content, so a file of this name is this picture.
+    if not storage.exists(new):
+        storage.save(new, picture)
+    if new != old:
+        product.image = new
         product.save(update_fields=["image"])
         if old:
-            storage = product.image.storage
             transaction.on_commit(lambda: storage.delete(old))
     return product

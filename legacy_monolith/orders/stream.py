@@ -13,6 +13,7 @@ from asgiref.sync import sync_to_async
 from django.db import close_old_connections
 
 from legacy_monolith.api.encoding import time
+from legacy_monolith.config.lifecycle import stopping
 
 from .models import FINAL, Order, StatusChange
 from .selectors import changes_after
@@ -32,7 +33,7 @@ async def follow(order: Order, last_seen: int, pace: Pace = Pace()) -> AsyncIter
     clock = asyncio.get_running_loop().time
     started = last_sent = clock()
     yield f"retry: {RETRY_MS}\n\n".encode()
-    while clock() - started < pace.longest_s:
+    while clock() - started < pace.longest_s and not stopping.is_set():
         for change in await _read(order, last_seen):
             yield event(change)
             last_seen, last_sent = change.pk, clock()

@@ -1,4 +1,5 @@
-from django.contrib import admin
+from django import forms
+from django.contrib import admin, messages
 
 from . import services
 from .models import Reservation, ReservationLine, StockLevel
@@ -22,14 +23,38 @@ class Scarcity(admin.SimpleListFilter):
         return queryset
 
 
+class AdjustForm(forms.ModelForm):
+    """Changes the count by a difference: to set it would undo what is sold while the page is open."""
+
+    difference = forms.IntegerField(
+        label="Add or take away", help_text="For example 24 after a delivery, or -1 for a broken piece."
+    )
+
+    class Meta:
+        model = StockLevel
+        fields = ()
+
+    def clean_difference(self) -> int:
+        difference = self.cleaned_data["difference"]
+        if self.instance.available + difference < 0:
+            raise forms.ValidationError(f"Only {self.instance.available} are not promised to anybody.")
+        return difference
+
+
 @admin.register(StockLevel)
 class StockLevelAdmin(admin.ModelAdmin):
+    form = AdjustForm
     list_display = ("product", "on_hand", "reserved", "available", "updated_at")
     list_filter = (Scarcity, "product__category")
     list_select_related = ("product",)
     search_fields = ("product__sku", "product__name")
-    readonly_fields = ("product", "reserved", "updated_at")
+    fields = ("product", "on_hand", "reserved", "difference", "updated_at")
+    readonly_fields = ("product", "on_hand", "reserved", "updated_at")
     ordering = ("product__sku",)
+
+    def save_model(self, request, obj: StockLevel, form: AdjustForm, change: bool) -> None:
+        if not services.adjust(product=obj.product, difference=form.cleaned_data["difference"]):
+            self.message_user(request, "Some were promised in the meantime. Nothing was changed.", messages.ERROR)
 
     def has_add_permission(self, request) -> bool:
         return False

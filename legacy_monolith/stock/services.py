@@ -34,6 +34,12 @@ def open_level(sender, instance: Product, created: bool, raw: bool = False, **_)
         StockLevel.objects.get_or_create(product=instance)
 
 
+def adjust(*, product: Product, difference: int) -> bool:
+    """Counts pieces in or out; False, and nothing is changed, if what is promised would be missing then."""
+    level = StockLevel.objects.filter(product=product, on_hand__gte=F("reserved") - difference)
+    return bool(level.update(on_hand=F("on_hand") + difference, updated_at=timezone.now()))
+
+
 @transaction.atomic
 def reserve(*, order_id: UUID, customer: User, quantities: Mapping[Product, int]) -> Reservation:
     """Sets all of the goods aside, or raises `InsufficientStock` and none."""

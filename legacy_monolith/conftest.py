@@ -1,0 +1,77 @@
+"""The shop's tests: Django on a database in memory, every test in a transaction that is undone.
+
+Settings are made here without touching `os.environ`, so that nothing of this is seen by the other tests of a run.
+"""
+
+import importlib
+import os
+import tempfile
+from pathlib import Path
+from unittest.mock import patch
+
+import django
+import pytest
+from django.conf import settings
+
+SCRATCH = tempfile.TemporaryDirectory(prefix="shop-tests-")
+ENVIRONMENT = {"DATA_DIR": SCRATCH.name, "DATABASE_URL": "sqlite:///:memory:", "SECRET_KEY": "for tests"}
+
+
+def _configure() -> None:
+    with patch.dict(os.environ, ENVIRONMENT, clear=True):
+        made = importlib.import_module("legacy_monolith.config.settings")
+    values = {name: getattr(made, name) for name in dir(made) if name.isupper()}
+    # Test logins need no strength; log lines would only hide the report.
+    values |= {"PASSWORD_HASHERS": ["django.contrib.auth.hashers.MD5PasswordHasher"], "LOGGING_CONFIG": None}
+    settings.configure(**values)
+    django.setup()
+
+
+_configure()
+
+from django.db import connection, transaction  # noqa: E402 - only possible with settings
+from django.test import Client  # noqa: E402
+from django.test.utils import (  # noqa: E402
+    setup_databases,
+    setup_test_environment,
+    teardown_databases,
+    teardown_test_environment,
+)
+
+from legacy_monolith.tests import server  # noqa: E402
+from legacy_monolith.tests.shop import Shop  # noqa: E402
+
+
+@pytest.fixture(scope="session")
+def database():
+    setup_test_environment()
+    made = setup_databases(verbosity=0, interactive=False)
+    yield
+    teardown_databases(made, verbosity=0)
+    connection.close()
+    teardown_test_environment()
+
+
+@pytest.fixture
+def shop(database):
+    """A small shop to test in; whatever happens to it is undone."""
+    with transaction.atomic():
+        yield Shop.open()
+        transaction.set_rollback(True)
+
+
+@pytest.fixture
+def client(shop) -> Client:
+    return Client()
+
+
+@pytest.fixture(scope="session")
+def running_shop(tmp_path_factory):
+    """The shop as a process of its own, on a database file with sample data."""
+    with server.run(tmp_path_factory.mktemp("shop")) as running:
+        yield running
+
+
+@pytest.fixture
+def scratch() -> Path:
+    return Path(SCRATCH.name)
