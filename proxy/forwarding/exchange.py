@@ -16,7 +16,6 @@ from proxy.forwarding.plan import Plan
 from proxy.forwarding.pool import EndpointPool
 from proxy.forwarding.render import edit_answer, render_request
 from proxy.forwarding.upstream import UpstreamConnection
-from proxy.observability.tracing import Ids
 from proxy.wire.problem import LocalAnswer, problem
 from proxy.wire.refusal import BadAnswer
 from proxy.wire.request import RequestHead
@@ -62,7 +61,7 @@ class Client(Protocol):
 
 
 class Exchange:
-    """A request on its way. `ids` and `plan` are fixed; what stands on the class is how each begins."""
+    """A request on its way. What stands on the class is how each begins."""
 
     connection: UpstreamConnection | None = None
     pool: EndpointPool | None = None
@@ -75,20 +74,21 @@ class Exchange:
     bytes_sent = 0
     head_at: float | None = None  # when the upstream's head came
     upgrade = b""
+    request_id = b""
+    id_lines = b""  # of request and trace, for the upstream
     _upstream_full = False
     _first = b""  # what was sent behind the head, kept while it may be sent again
     _held: list[bytes] | None = None  # body that came while the connection was being made
     _connecting: asyncio.Task[None] | None = None
 
     def __init__(
-        self, forwarder: Forwarder, client: Client, head: RequestHead, plan: Plan, ids: Ids, origin: Origin, at: float
+        self, forwarder: Forwarder, client: Client, head: RequestHead, plan: Plan, origin: Origin, at: float
     ) -> None:
         self.forwarder = forwarder
         self.client = client
         self.head = head
         self.method = head.method
         self.plan = plan
-        self.ids = ids
         self.origin = origin
         self.started = self.since = at
 
@@ -185,7 +185,7 @@ class Exchange:
         self.status = head.status
         self.bytes_sent = len(data)
         if head.location or self.plan.edits:
-            edit_answer(self, head)
+            head = edit_answer(self, head)
         if last:
             # The connection is free before the client's next request can ask for one.
             self._release(now)
@@ -281,7 +281,7 @@ class Exchange:
         if answered:
             self.client.abort()
         else:
-            request_id = self.ids.request_id.decode("ascii")
+            request_id = self.request_id.decode("ascii")
             self.client.send_local(self, problem(self.status, outcome.value, request_id, detail))
 
     def answer_here(self, answer: LocalAnswer) -> None:

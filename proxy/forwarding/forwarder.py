@@ -22,15 +22,18 @@ from proxy.forwarding.pool import EndpointPool
 from proxy.forwarding.upstream import PARSER as RESPONSE_PARSER
 from proxy.observability.access_log import AccessLog, AccessRecord
 from proxy.observability.counters import Counters
-from proxy.observability.tracing import IdSource
+from proxy.observability.tracing import IdSource, trace_id
 from proxy.routing.decision import Side, decide
 from proxy.runtime.registry import Registry
 from proxy.wire.problem import ALLOW_LINE, LocalAnswer, problem
 from proxy.wire.refusal import Refusal
-from proxy.wire.request import RequestHead, RequestParser
+from proxy.wire.request import NO_EXTRAS, RequestHead, RequestParser
 
 TICK_SECONDS: Final = 0.05
 """How often time limits are looked at: a limit may be this much late, never early."""
+
+TELL_SECONDS: Final = 5.0
+"""A failing upstream is logged this often for each kind of failure; the access log and the metrics have them all."""
 
 logger = logging.getLogger("strangler.forwarding")
 
@@ -53,6 +56,7 @@ class Forwarder:
         self.date_line = b""
         self.in_flight: set[Exchange] = set()
         self.clients: set[Sweepable] = set()
+        self._told: dict[tuple[str, Outcome], tuple[float, int]] = {}  # what was logged when, and how often not
         self._workers = workers
         self._pools: Pools = Registry(lambda key: EndpointPool(key, self.counters), EndpointPool.retire)
         self._swap(snapshot)
@@ -87,12 +91,13 @@ class Forwarder:
             plan = active.default
         else:
             plan = active.plans[id(decide(claim, active.snapshot.legacy, _wish(head) if steers else None))]
-        ids = self.ids.follow(
-            head.traceparent, head.extras.tracestate, head.extras.request_id if origin.trusted else b""
+        extras = head.extras
+        exchange = Exchange(self, client, head, plan, origin, self.monotonic())
+        exchange.request_id, exchange.id_lines = self.ids.follow(
+            head.traceparent, extras.tracestate, extras.request_id if origin.trusted else b""
         )
-        exchange = Exchange(self, client, head, plan, ids, origin, self.monotonic())
         exchange.steered = steers
-        if head.extras.upgrade:
+        if extras.upgrade:
             exchange.upgrade = _agreed_upgrade(head, plan)
         return exchange
 
@@ -111,12 +116,16 @@ class Forwarder:
         assert group is not None
         assert pool is not None
         self.counters.count_failure(group.name, outcome.value)
+        key = (pool.name, outcome)
+        told_at, untold = self._told.get(key, (-TELL_SECONDS, 0))
+        if self.now - told_at < TELL_SECONDS:
+            self._told[key] = (told_at, untold + 1)
+            return
+        self._told[key] = (self.now, 0)
         logger.warning(
-            "upstream %s failed: %s", group.name, outcome.value,
-            extra={"fields": {
-                "upstream": group.name, "endpoint": pool.name, "outcome": outcome.value, "detail": detail,
-                "route": exchange.plan.decision.route, "request_id": exchange.ids.request_id.decode("ascii"),
-            }},
+            "upstream %s at %s: %s (%s), request %s; %d more like it since the last such line",
+            group.name, pool.name, outcome.value, detail or "no detail",
+            exchange.request_id.decode("ascii"), untold,
         )  # fmt: skip
 
     def log(self, exchange: Exchange, outcome: Outcome, now: float) -> None:
@@ -136,8 +145,8 @@ class Forwarder:
                 endpoint=pool.name if pool else None,
                 outcome=outcome.value,
                 client=exchange.origin.client(head),
-                request_id=exchange.ids.request_id.decode("ascii"),
-                trace_id=exchange.ids.trace_id.decode("ascii"),
+                request_id=exchange.request_id.decode("ascii"),
+                trace_id=trace_id(exchange.id_lines),
                 bytes_sent=exchange.bytes_sent,
                 duration=now - exchange.started,
                 upstream_duration=None if exchange.head_at is None else exchange.head_at - exchange.started,
@@ -206,6 +215,8 @@ def _limit(exchange: Exchange, client_idle: float) -> float:
 def _refuse_unserved(head: RequestHead) -> None:
     if head.path.startswith("/internal") and (head.path == "/internal" or head.path[9] == "/"):
         raise Refusal(404, "internal", "internal endpoints are not reachable from here")
+    if head.extras is NO_EXTRAS:
+        return
     if head.extras.grpc:
         raise Refusal(415, "grpc", "gRPC needs HTTP/2 trailers, which this engine cannot forward")
     if head.extras.max_forwards and head.method == "OPTIONS":
@@ -214,7 +225,7 @@ def _refuse_unserved(head: RequestHead) -> None:
         remaining = int(head.extras.max_forwards[:9])
         if remaining == 0:
             raise Refusal(200, "max_forwards", "this proxy is the last one that may answer")
-        head.lines.append(b"Max-Forwards: %d" % (remaining - 1))
+        head.lines = [*head.lines, b"Max-Forwards: %d" % (remaining - 1)]
 
 
 def _wish(head: RequestHead) -> Side | None:

@@ -68,6 +68,7 @@ class ClientConnection(asyncio.Protocol):
     draining = False
     stalled = False  # the client does not read
     closing_at: float | None = None  # when a lingering or half-closed connection is given up
+    _last_head: RequestHead | None = None  # kept for as long as the connection lives, and with it its secrets
     _body: RequestBody | None = None
     _pending: bytes = b""  # bytes of the next head, or of requests that wait their turn
     _busy = False  # reading requests: an answer that ends now must not start another reader
@@ -162,11 +163,11 @@ class ClientConnection(asyncio.Protocol):
             return False
         if end > forwarder.target_bytes and data.find(b"\r\n") > forwarder.target_bytes:
             raise _target_too_long(forwarder.target_bytes)
-        head = forwarder.parser.parse(data[:end])
+        head = self._last_head = forwarder.parser.parse(data[:end], self._last_head)
         self._pending = data[end + 4 :]
         self.closing_at = None
         self.http11 = head.http11
-        self._close_after = not head.keep_alive or self.draining
+        self._close_after = self.draining or not head.keep_alive
         if self.origin.active is not forwarder.active:
             self.origin = Origin(forwarder.active, self._peer, self._scheme)
         exchange = forwarder.open(head, self, self.origin)
@@ -249,7 +250,7 @@ class ClientConnection(asyncio.Protocol):
             self._close_after = True
         self.transport.write(
             render_local(
-                answer, exchange.ids.request_id, self.forwarder.date_line,
+                answer, exchange.request_id, self.forwarder.date_line,
                 close=self._close_after, http11=self.http11, body=exchange.method != "HEAD",
             )
         )  # fmt: skip

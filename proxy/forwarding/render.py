@@ -42,7 +42,7 @@ def render_request(exchange: Exchange, pool: EndpointPool, body: bytes) -> bytes
             b"\r\n",
             b"\r\n".join(lines),
             exchange.origin.forwarding_lines(head),
-            exchange.ids.lines,
+            exchange.id_lines,
             VIA11 if head.http11 else VIA10,
             _framing(exchange),
             b"\r\n\r\n",
@@ -61,11 +61,10 @@ def render_answer(
     exchange: Exchange, head: ResponseHead, data: bytes, last: bool, *, chunked: bool, close: bool
 ) -> bytes:
     """The answer head for an HTTP/1.x client, with what there is of the body behind it."""
-    lines = head.lines
-    lines.insert(0, head.status_line)
+    lines = [head.status_line, *head.lines]
     if not head.dated:  # RFC 9110 section 6.6.1
         lines.append(exchange.forwarder.date_line)
-    lines.append(b"X-Request-Id: " + exchange.ids.request_id)
+    lines.append(b"X-Request-Id: " + exchange.request_id)
     if exchange.steered:
         lines.append(decision_line(exchange))
     if chunked:
@@ -104,43 +103,39 @@ def render_local(
 def render_switch(exchange: Exchange, head: ResponseHead) -> bytes:
     """The 101 that begins a tunnel."""
     lines = [head.status_line, *head.lines, b"Connection: Upgrade", b"Upgrade: " + exchange.upgrade]
-    return b"\r\n".join((*lines, b"X-Request-Id: " + exchange.ids.request_id, b"", b""))
+    return b"\r\n".join((*lines, b"X-Request-Id: " + exchange.request_id, b"", b""))
 
 
-def edit_answer(exchange: Exchange, head: ResponseHead) -> None:
-    """Apply to an answer's head what its route and side ask for, in place."""
+def edit_answer(exchange: Exchange, head: ResponseHead) -> ResponseHead:
+    """The answer's head with what its route and side ask for."""
     plan = exchange.plan
+    lines = head.lines.copy()
+    status_line = head.status_line
     if head.location:
-        _edit_location(exchange, head)
+        mapped = _map_location(exchange, split_line(head.location)[1])
+        if mapped is not None:
+            lines[lines.index(head.location)] = b"Location: " + mapped
     if plan.split:
-        head.status_line = temporary_status_line(head.status) or head.status_line
-        _make_private(head)
+        status_line = temporary_status_line(head.status) or status_line
+        private = private_cache_control(head.cache_control)
+        if private is not None:
+            for line in head.cache_control:
+                lines.remove(line)
+            lines.append(private)
     if plan.response_edits is not None:
-        head.lines = plan.response_edits.apply(head.lines)
+        lines = plan.response_edits.apply(lines)
+    return head.evolve(status_line, lines)
 
 
-def _edit_location(exchange: Exchange, head: ResponseHead) -> None:
+def _map_location(exchange: Exchange, location: bytes) -> bytes | None:
     pool = exchange.pool
     assert pool is not None
-    _, location = split_line(head.location)
     request = exchange.head
     public = f"{exchange.origin.scheme}://".encode("ascii") + request.host_value
     prefixes = exchange.plan.prefixes
-    if prefixes is not None and pool.prefix:
-        prefixes = (pool.prefix.encode("latin-1") + prefixes[0], prefixes[1])
-    elif prefixes is None and pool.prefix:
-        prefixes = (pool.prefix.encode("latin-1"), b"")
+    if pool.prefix:
+        inner, outer = prefixes or (b"", b"")
+        prefixes = (pool.prefix.encode("latin-1") + inner, outer)
     # Where the endpoint is the public address itself, there is nothing to map.
-    authority = b"" if pool.authority == request.host_value else pool.authority
-    mapped = map_location(location, authority or b"\x00", public, prefixes)
-    if mapped is not None:
-        head.lines[head.lines.index(head.location)] = b"Location: " + mapped
-
-
-def _make_private(head: ResponseHead) -> None:
-    line = private_cache_control(head.cache_control)
-    if line is None:
-        return
-    for old in head.cache_control:
-        head.lines.remove(old)
-    head.lines.append(line)
+    authority = b"\x00" if pool.authority == request.host_value else pool.authority
+    return map_location(location, authority, public, prefixes)

@@ -54,6 +54,8 @@ class UpstreamConnection(asyncio.Protocol):
     closing = False
     idle_since = 0.0
     _head: ResponseHead | None = None
+    _last_head: ResponseHead
+    _last_block = b""
     _body: Body | None = None  # None while an answer's head is awaited
     _left = 0
     _decoder: ChunkedDecoder | None = None
@@ -150,7 +152,11 @@ class UpstreamConnection(asyncio.Protocol):
                 return
             self._held = b""
             try:
-                head = PARSER.parse(data[:end])
+                block = data[:end]
+                if block != self._last_block:  # answers to like requests have like heads
+                    self._last_head = PARSER.parse(block)
+                    self._last_block = block
+                head = self._last_head
                 data = data[end + 4 :]
                 if head.status >= 200:
                     self._head = head

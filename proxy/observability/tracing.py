@@ -7,7 +7,6 @@ its tracestate is dropped (section 3.3).
 
 import re
 from collections.abc import Callable
-from typing import NamedTuple
 
 from proxy import clock
 
@@ -15,38 +14,49 @@ _TRACEPARENT = re.compile(rb"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._\-]{1,128}")
 
 
-class Ids(NamedTuple):
-    """Of one request: `lines` are the field lines for the upstream, each with a leading CRLF."""
-
-    request_id: bytes
-    trace_id: bytes
-    lines: bytes
-
-
 class IdSource:
-    """Makes ids from a source of random bits; 128 bits of it name a request, 64 more a span."""
+    """Makes ids from a source of random bytes; 128 bits of it name a request, 64 more a span."""
 
-    def __init__(self, getrandbits: Callable[[int], int] | None = None) -> None:
-        self._getrandbits = getrandbits or clock.chance().getrandbits
+    _BATCH = 4096  # bytes drawn at once
 
-    def fresh(self) -> bytes:
-        """A request id: 32 hexadecimal digits."""
-        return b"%032x" % self._getrandbits(128)
+    def __init__(self, randbytes: Callable[[int], bytes] | None = None) -> None:
+        self._randbytes = randbytes or clock.chance().randbytes
+        self._digits = b""
+        self._at = 0
 
-    def follow(self, traceparent: bytes, tracestate: tuple[bytes, ...], request_id: bytes) -> Ids:
-        """Ids for a request that came with these fields; `request_id` is empty unless it is to be believed."""
-        digits = b"%048x" % self._getrandbits(192)
-        fresh = digits[:32]
-        chosen = request_id if request_id and _REQUEST_ID.fullmatch(request_id) else fresh
+    def fresh(self, digits: int = 32) -> bytes:
+        """A random id of so many hexadecimal digits."""
+        at = self._at
+        if at + digits > len(self._digits):
+            self._digits = self._randbytes(self._BATCH).hex().encode("ascii")
+            at = 0
+        self._at = at + digits
+        return self._digits[at : at + digits]
+
+    def follow(self, traceparent: bytes, tracestate: tuple[bytes, ...], request_id: bytes) -> tuple[bytes, bytes]:
+        """A request's id, and the field lines for its upstream, each with a leading CRLF.
+
+        `request_id` is the client's where it is to be believed, else empty.
+        """
+        if not request_id or not _REQUEST_ID.fullmatch(request_id):
+            request_id = self.fresh()
         if traceparent and _is_valid(traceparent):
-            trace_id = traceparent[3:35]
-            lines = b"\r\nX-Request-Id: %b\r\ntraceparent: %b" % (chosen, traceparent)
+            lines = b"".join((b"\r\nX-Request-Id: ", request_id, b"\r\ntraceparent: ", traceparent))
             for line in tracestate:
                 lines += b"\r\n" + line
         else:
-            trace_id = fresh
-            lines = b"\r\nX-Request-Id: %b\r\ntraceparent: 00-%b-%b-01" % (chosen, fresh, digits[32:])
-        return Ids(chosen, trace_id, lines)
+            fresh = (b"\r\nX-Request-Id: ", request_id, _TRACE, self.fresh(), b"-", self.fresh(16), b"-01")
+            lines = b"".join(fresh)
+        return request_id, lines
+
+
+_TRACE = b"\r\ntraceparent: 00-"
+
+
+def trace_id(lines: bytes) -> str:
+    """The trace id in what `follow` gave."""
+    at = lines.index(_TRACE[:-3]) + len(_TRACE)
+    return lines[at : at + 32].decode("ascii")
 
 
 def _is_valid(traceparent: bytes) -> bool:

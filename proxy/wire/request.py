@@ -133,8 +133,8 @@ class RequestHead:
     """
 
     __slots__ = (
-        "absolute", "chunked", "content_length", "extras", "host", "host_line", "host_value", "http11", "lines",
-        "method", "path", "plain_line", "raw_query", "traceparent",
+        "absolute", "chunked", "content_length", "extras", "fields", "host", "host_line", "host_value", "http11",
+        "lines", "method", "path", "plain_line", "raw_query", "traceparent",
     )  # fmt: skip
 
     def __init__(self, method: str, path: str, raw_query: str | None, http11: bool, plain_line: bytes = b"") -> None:
@@ -150,6 +150,7 @@ class RequestHead:
         self.chunked = False
         self.extras = NO_EXTRAS
         self.lines: list[bytes]
+        self.fields = b""  # all field lines as sent, each with a leading CRLF
 
     @property
     def query(self) -> str:
@@ -164,6 +165,18 @@ class RequestHead:
     @property
     def has_body(self) -> bool:
         return self.chunked or bool(self.content_length)
+
+    def adopt(self, other: "RequestHead") -> None:
+        """Take what a head with the very same field lines was found to mean."""
+        self.fields = other.fields
+        self.lines = other.lines
+        self.host = other.host
+        self.host_line = other.host_line
+        self.host_value = other.host_value
+        self.content_length = other.content_length
+        self.chunked = other.chunked
+        self.traceparent = other.traceparent
+        self.extras = other.extras
 
     def replace_line(self, old: bytes, new: bytes) -> None:
         self.lines[self.lines.index(old)] = new
@@ -185,12 +198,27 @@ class RequestParser:
         self.table = LineTable(classify)
         self.allow_encoded_slash = allow_encoded_slash
 
-    def parse(self, block: bytes) -> RequestHead:
-        """The head in `block`, which excludes the empty line that ends it. Raises Refusal."""
-        lines = block.split(b"\r\n")
-        head = self._parse_line(lines.pop(0))
+    def parse(self, block: bytes, previous: RequestHead | None = None) -> RequestHead:
+        """The head in `block`, which excludes the empty line that ends it. Raises Refusal.
+
+        `previous` is the head before it on the same connection: clients mostly send the same fields again.
+        """
+        cut = block.find(b"\r\n")
+        head = self._parse_line(block if cut < 0 else block[:cut])
+        fields = b"" if cut < 0 else block[cut:]
+        if previous is not None and fields == previous.fields and head.plain_line and previous.plain_line:
+            head.adopt(previous)
+            return head
+        head.fields = fields
+        self._read_fields(head, fields.split(b"\r\n"))
+        if head.extras is not NO_EXTRAS or head.chunked or head.absolute or not head.host_line:
+            _judge(head)
+        return head
+
+    def _read_fields(self, head: RequestHead, lines: list[bytes]) -> None:
         if len(lines) > MAX_FIELDS:
             raise Refusal(431, "head_too_large", f"the head has more than {MAX_FIELDS} field lines")
+        del lines[0]  # what stands before the first CRLF
         head.lines = lines
         table = self.table
         seen = table.verdicts.get
@@ -203,9 +231,6 @@ class RequestParser:
                     _note(head, verdict, line)
         except BadLine as error:
             raise bad_head(str(error)) from None
-        if head.extras is not NO_EXTRAS or head.chunked or head.absolute or not head.host_line:
-            _judge(head)
-        return head
 
     def _parse_line(self, line: bytes) -> RequestHead:
         match = _PLAIN_LINE.fullmatch(line)

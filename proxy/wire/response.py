@@ -90,6 +90,7 @@ class ResponseHead:
     """A judged answer head. `lines` are the field lines to forward, in the upstream's order and spelling.
 
     `status_line` is what an HTTP/1.1 client is sent, without CRLF; `location` and `cache_control` are lines too.
+    Once parsed, a head is not changed: several answers may share one.
     """
 
     __slots__ = (
@@ -113,6 +114,12 @@ class ResponseHead:
     def keep_alive(self) -> bool:
         """Whether the upstream will read another request on this connection."""
         return self.http11 and b"close" not in self.connection
+
+    def evolve(self, status_line: bytes, lines: list[bytes]) -> "ResponseHead":
+        """The same answer for the client, with another status line and other lines."""
+        head = ResponseHead(self.status, status_line, self.http11, lines)
+        head.dated = self.dated  # the rest has served its purpose
+        return head
 
     def body(self, method: str) -> Body:
         """How the body is delimited, given the request's method. Raises BadAnswer (RFC 9112 section 6.3)."""

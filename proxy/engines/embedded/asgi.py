@@ -180,7 +180,7 @@ class AsgiClient:
 
     def send_head(self, exchange: Exchange, head: ResponseHead, body: Body, data: bytes, last: bool) -> None:
         self._exchange = exchange
-        lines = [*head.lines, b"X-Request-Id: " + exchange.ids.request_id]
+        lines = [*head.lines, b"X-Request-Id: " + exchange.request_id]
         if exchange.steered:
             lines.append(decision_line(exchange))
         self._push(_start_message(head.status, lines))
@@ -195,7 +195,7 @@ class AsgiClient:
             self._exchange.client_full()
 
     def send_local(self, exchange: Exchange, answer: LocalAnswer) -> None:
-        for message in _local_messages(answer, exchange.ids.request_id, exchange.method != "HEAD"):
+        for message in _local_messages(answer, exchange.request_id, exchange.method != "HEAD"):
             self._push(message)
         self._push(None)
 

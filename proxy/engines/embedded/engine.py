@@ -11,6 +11,7 @@ from typing import Any, TextIO
 import uvicorn
 from uvicorn.server import ServerState
 
+from proxy.config.errors import ConfigError, Problem
 from proxy.config.model import ListenTls, Snapshot
 from proxy.forwarding.forwarder import Forwarder
 from proxy.forwarding.protocol import ClientConnection
