@@ -80,7 +80,7 @@ def heads(draw):
 
 
 @given(tables(), st.lists(heads(), min_size=1, max_size=12))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 def test_the_index_agrees_with_a_linear_scan(routes, requests):
     compiled = table(*routes)
     for request in requests:
@@ -103,7 +103,7 @@ def test_the_order_is_total_and_ties_keep_the_order_of_the_file(routes):
 
 
 @given(tables(), heads(), st.data())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_the_highest_priority_among_the_routes_that_claim_a_request_wins(routes, request, data):
     claiming = sorted({claim.route.name for claim in table(*routes).ranked if claim.claims(request)})
     if not claiming:
@@ -114,7 +114,7 @@ def test_the_highest_priority_among_the_routes_that_claim_a_request_wins(routes,
 
 
 @given(tables(), tables(), heads())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_routes_that_do_not_claim_a_request_do_not_change_who_does(routes, more, request):
     claimed = table(*routes).match(request)
     silent = [
@@ -128,7 +128,7 @@ def test_routes_that_do_not_claim_a_request_do_not_change_who_does(routes, more,
 
 
 @given(tables(), heads(), st.sampled_from([None, Side.LEGACY, Side.SERVICE]))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_every_request_has_a_decision_with_someone_to_answer_it(routes, request, override):
     decision = decide(table(*routes).match(request), "monolith", override)
     assert decision.upstream in ("monolith", "service")
@@ -141,7 +141,7 @@ def test_every_request_has_a_decision_with_someone_to_answer_it(routes, request,
     st.lists(st.sampled_from(["a", "a|b", "[ab]+", "(a|b)*c", ".*", r"\d+"]), max_size=5),
     st.text("abc1", max_size=6),
 )
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_expressions_asked_together_answer_as_each_alone(texts, text):
     alone = [index for index, one in enumerate(texts) if re2.compile(one).fullmatch(text)]
     assert list(Expressions(texts).match(text)) == alone
@@ -151,7 +151,7 @@ PREFIXES = st.lists(st.sampled_from(["a", "b", "{x}"]), max_size=3).map(lambda f
 
 
 @given(PREFIXES, st.sampled_from(["/", "/new", "/new/deep"]), heads())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_a_prefix_rewrite_keeps_what_the_prefix_left_over(prefix, new, request):
     compiled = table(route("r", prefix, rewrite=PathRewrite(prefix=new)))
     claimed = compiled.match(request)
@@ -165,7 +165,7 @@ def test_a_prefix_rewrite_keeps_what_the_prefix_left_over(prefix, new, request):
 
 
 @given(tables(), st.lists(heads(), min_size=1, max_size=20))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_a_match_called_unreachable_never_wins(routes, requests):
     compiled = table(*routes)
     blamed = [claim for claim, _ in covered(compiled.ranked)]
@@ -173,7 +173,7 @@ def test_a_match_called_unreachable_never_wins(routes, requests):
 
 
 @given(tables(), heads())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_an_explanation_names_the_winner_and_each_other_route_once(routes, request):
     made = snapshot(*routes)
     found = explain(compile_table(made), made, request)

@@ -21,8 +21,8 @@ def test_a_match_is_of_the_whole_text_and_indexes_ascend():
 
 def test_an_expression_too_large_for_an_automaton_is_still_matched():
     large = r"\pL{1,300}"
-    found = Expressions(["a", large, "ab", large]).match("ab")
-    assert list(found) == [1, 2, 3]
+    found = Expressions(["a", large, "ab"]).match("ab")
+    assert list(found) == [1, 2]
 
 
 def test_a_pattern_that_would_backtrack_takes_linear_time():
