@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from proxy.cli.serve import AddressType
+from proxy.cli.address import AddressType
 from proxy.config.errors import ConfigError
 from proxy.config.model import Address
 from proxy.config.source import load_file

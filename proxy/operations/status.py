@@ -3,6 +3,7 @@
 They name addresses, routes and counts; never the value of a header edit, which may hold a credential.
 """
 
+import os
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -52,7 +53,7 @@ def status(plane: ControlPlane) -> dict[str, Any]:
             "restarts": sum(plane.family.worker_restarts),
             "connected": _workers(plane),
         },
-        "control": {"restarts": plane.family.control_restarts},
+        "control": {"pid": os.getpid(), "restarts": plane.family.control_restarts},
     }
 
 
