@@ -1,7 +1,7 @@
 """Connections to the inventory database, and how each kind of work begins a transaction on it.
 
-Reading never takes a lock; writing takes SQLite's write lock at once, so that a transaction that read first
-cannot fail half-way because another process wrote in between.
+Reading never takes a lock; writing takes the right to write at once, so that a transaction that reads first
+cannot fail half-way, or decide on what has changed since, because another process wrote in between.
 """
 
 from collections.abc import AsyncIterator, Iterator
@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from extracted_services.inventory.service_layer.ports import DatabaseUnavailable
 
 LOCK_TIMEOUT_SECONDS = 10
+WRITERS_LOCK = 8103  # on PostgreSQL: any number that nothing else in this database takes
 
 _OUR_MISTAKES = (DataError, IntegrityError, NotSupportedError, ProgrammingError)  # not the database's: let them be seen
 
@@ -32,6 +33,8 @@ def open_for_writing(url: URL) -> AsyncEngine:
     if url.get_backend_name() == "sqlite":
         event.listen(engine.sync_engine, "connect", _leave_begin_to_us)
         event.listen(engine.sync_engine, "begin", _begin_immediate)
+    else:
+        event.listen(engine.sync_engine, "begin", _wait_for_other_writers)
     return engine
 
 
@@ -96,6 +99,10 @@ def _leave_begin_to_us(connection: Any, _record: Any) -> None:
 
 def _begin_immediate(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def _wait_for_other_writers(connection: Connection) -> None:
+    connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({WRITERS_LOCK})")  # freed with the transaction
 
 
 def _describe(problem: SQLAlchemyError | OSError) -> str:

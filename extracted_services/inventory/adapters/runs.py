@@ -92,7 +92,7 @@ async def _find_latest(connection: AsyncConnection) -> Run | None:
 
 async def _claim(connection: AsyncConnection, run: Run) -> None:
     latest = select(backfill_runs.c.id, backfill_runs.c.pages).order_by(backfill_runs.c.id.desc()).limit(1)
-    row = (await connection.execute(latest.with_for_update())).one_or_none()
+    row = (await connection.execute(latest)).one_or_none()
     if row is None or (row.id, row.pages) != (run.id, run.pages):
         raise RunOvertaken
 

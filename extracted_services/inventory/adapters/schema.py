@@ -10,13 +10,12 @@ from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from extracted_services.inventory.adapters.database import reading, writing
 
 _FOLDER = Path(__file__).parent / "migrations"
-_ADVISORY_LOCK = 8103  # any number, as long as nothing else in this database takes it
 
 
 def newest_revision() -> str:
@@ -40,8 +39,6 @@ async def read_revision(engine: AsyncEngine) -> str | None:
 
 
 def _upgrade(connection: Connection) -> None:
-    if connection.dialect.name == "postgresql":  # on SQLite the transaction itself holds the write lock
-        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _ADVISORY_LOCK})
     config = _config()
     config.attributes["connection"] = connection
     command.upgrade(config, "head")

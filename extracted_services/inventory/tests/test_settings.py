@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 
 from extracted_services.inventory.settings import VARIABLES, SettingsError, read_settings
@@ -58,3 +60,11 @@ def test_all_problems_are_told_at_once_and_no_password() -> None:
 
     assert len(refused.value.problems) == 3
     assert "hunter2" not in str(refused.value)
+
+
+def test_the_readme_lists_every_variable() -> None:
+    readme = Path(__file__).parents[1] / "README.md"
+    rows = [line for line in readme.read_text(encoding="utf-8").splitlines() if line.startswith("| `")]
+
+    for name, variable in VARIABLES.items():
+        assert f"| `{name}` | `{variable.default}` | {variable.meaning} |" in rows
