@@ -10,11 +10,12 @@ def launch(setup: Setup) -> Launch:
         "keep_host_header": "true",
         "stream_large_bodies": "256k",
         "connection_strategy": "lazy",
-        "flow_detail": "1" if setup.access_log else "0",
+        "flow_detail": "1",
     }
     settings = [part for name, value in options.items() for part in ("--set", f"{name}={value}")]
     mode = ["--mode", f"reverse:http://{setup.upstream}", "--listen-port", str(setup.port)]
-    return Launch([required("mitmdump"), *mode, *settings])
+    quiet = [] if setup.access_log else ["--quiet"]
+    return Launch([required("mitmdump"), *mode, *settings, *quiet])
 
 
 PEER = Peer(

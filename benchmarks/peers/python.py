@@ -14,7 +14,7 @@ EXTRA_PYTHON = EXTRA_PEERS / "bin" / "python"
 
 def uvicorn(app: str, setup: Setup, environment: Mapping[str, str], python: str | Path = sys.executable) -> Launch:
     """The command that serves `benchmarks.apps.<app>:app`."""
-    listen = ["--host", "127.0.0.1", "--port", str(setup.port), "--backlog", "4096"]
+    listen = ["--host", "127.0.0.1", "--port", str(setup.port), "--backlog", "4096", "--timeout-keep-alive", "75"]
     speed = ["--loop", "uvloop", "--http", "httptools", "--no-proxy-headers"]
     log = [] if setup.access_log else ["--no-access-log"]
     argv = [python, "-m", "uvicorn", f"benchmarks.apps.{app}:app", "--app-dir", ROOT, *listen, *speed, *log]
