@@ -12,6 +12,7 @@ from typing import TypeVar
 import pytest
 
 from tests.support.messages import End
+from tests.support.processes import Process
 from tests.support.raw_client import Answer, RawClient
 from tests.support.raw_upstream import CaseUpstream, Received
 
@@ -42,6 +43,7 @@ class Engine:
     host: str = "127.0.0.1"
     ours: bool = True
     wire: bool = True
+    process: Process | None = None
 
 
 class Gateway:
@@ -87,7 +89,9 @@ class Gateway:
         """Send on a connection of its own, read one answer."""
         client = await self.connect()
         await client.send(raw)
-        return await client.read_answer(method_of(raw))
+        answer = await client.read_answer(method_of(raw))
+        await client.close()
+        return answer
 
     async def passes(self, raw: bytes) -> tuple[Answer, Received]:
         """The request reaches the upstream once and whole, and is answered 200."""

@@ -6,11 +6,12 @@ pytest tests/conformance --gateway 127.0.0.1:8080 --upstream-port 9900   any gat
 """
 
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import pytest
 
 from tests.conformance.case import Engine, Gateway
-from tests.conformance.engines import ENGINES, PEERS, Backends, never_accepting, started
+from tests.conformance.engines import DRAIN, ENGINES, PEERS, TRUST, Backends, never_accepting, started
 from tests.support.processes import free_port
 from tests.support.raw_upstream import RawUpstream
 
@@ -82,7 +83,21 @@ def engine(
 @pytest.fixture(scope="session")
 def trusting_engine(engine: Engine, backends: Backends, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
     """The same engine, told to believe its peer, and to let encoded slashes through."""
-    with started(engine.name, tmp_path_factory.mktemp(f"trusting-{engine.name}"), backends, trusting=True) as running:
+    with started(engine.name, tmp_path_factory.mktemp(f"trusting-{engine.name}"), backends, listen=TRUST) as running:
+        yield running
+
+
+@pytest.fixture
+def draining_engine(engine: Engine, backends: Backends, tmp_path: Path) -> Iterator[Engine]:
+    """An engine of this case alone, which it may end."""
+    with started(engine.name, tmp_path, backends, listen=DRAIN) as running:
+        yield running
+
+
+@pytest.fixture
+def crowded_engine(engine: Engine, backends: Backends, tmp_path: Path) -> Iterator[Engine]:
+    """An engine that takes no more than four connections."""
+    with started(engine.name, tmp_path, backends, connections=4) as running:
         yield running
 
 
@@ -97,6 +112,18 @@ async def gateway(engine: Engine, scripted: RawUpstream) -> AsyncIterator[Gatewa
 async def trusting(trusting_engine: Engine, scripted: RawUpstream) -> AsyncIterator[Gateway]:
     """As `gateway`, through the engine that trusts us."""
     async for opened in _opened(trusting_engine, scripted):
+        yield opened
+
+
+@pytest.fixture
+async def draining(draining_engine: Engine, scripted: RawUpstream) -> AsyncIterator[Gateway]:
+    async for opened in _opened(draining_engine, scripted):
+        yield opened
+
+
+@pytest.fixture
+async def crowded(crowded_engine: Engine, scripted: RawUpstream) -> AsyncIterator[Gateway]:
+    async for opened in _opened(crowded_engine, scripted):
         yield opened
 
 

@@ -37,8 +37,8 @@ version: 1
 listen:
   public: 127.0.0.1:{public}
   console: 127.0.0.1:{console}
-  limits: {{ head: 32KiB, body: 1MiB, head_timeout: 1s, idle_timeout: 2s }}
-{trust}
+  limits: {{ head: 32KiB, body: 1MiB, head_timeout: 1s, idle_timeout: 2s, connections: {connections} }}
+{listen}
 upstreams:
   scripted: {{ url: "http://127.0.0.1:{scripted}" }}
   hasty:
@@ -66,14 +66,19 @@ TRUST = """\
 """
 
 
-def write_routes(folder: Path, public: int, backends: Backends, *, trusting: bool = False) -> Path:
+DRAIN_TIMEOUT = 2.0
+DRAIN = "  drain_timeout: 2s"
+
+
+def write_routes(folder: Path, public: int, backends: Backends, listen: str, connections: int) -> Path:
     """A routes.yaml with a route for each thing a case may need."""
     path = folder / "routes.yaml"
     path.write_text(
         ROUTES.format(
             public=public,
             console=free_port(),
-            trust=TRUST if trusting else "",
+            listen=listen,
+            connections=connections,
             scripted=backends.scripted,
             refusing=backends.refusing,
             unreachable=backends.unreachable,
@@ -84,18 +89,21 @@ def write_routes(folder: Path, public: int, backends: Backends, *, trusting: boo
 
 
 @contextlib.contextmanager
-def started(name: str, folder: Path, backends: Backends, *, trusting: bool = False) -> Iterator[Engine]:
-    """The engine `name`, for as long as the block lasts."""
+def started(
+    name: str, folder: Path, backends: Backends, *, listen: str = "", connections: int = 20_000
+) -> Iterator[Engine]:
+    """The engine `name`, for as long as the block lasts. `listen` and `connections` are settings of ours."""
     port = free_port()
     log = folder / f"{name}.log"
     match name:
         case "protocol":
-            routes = write_routes(folder, port, backends, trusting=trusting)
-            with running([*strangler(), "serve", "--config", routes], port=port, log=log):
-                yield Engine(name, port)
+            routes = write_routes(folder, port, backends, listen, connections)
+            with running([*strangler(), "serve", "--config", routes], port=port, log=log) as process:
+                process.wait_for_output('"ready"')
+                yield Engine(name, port, process=process)
         case "asgi":
-            routes = write_routes(folder, port, backends, trusting=trusting)
-            command = [sys.executable, "-m", "tests.conformance.serve_asgi", routes, str(port)]
+            routes = write_routes(folder, port, backends, listen, connections)
+            command: list[str | Path] = [sys.executable, "-m", "tests.conformance.serve_asgi", routes, str(port)]
             with running(command, port=port, log=log):
                 yield Engine(name, port, wire=False)
         case "nginx":

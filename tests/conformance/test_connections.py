@@ -104,6 +104,7 @@ async def test_pipelined_requests_are_not_sent_ahead_of_an_answer(gateway: Gatew
     assert seen == [1, 1, 2, 2]
 
 
+@wire
 @requires("RFC 9112 §2.2", "RFC 9112 §9.3.2")
 async def test_bad_request_behind_a_good_one_costs_only_itself(gateway: Gateway) -> None:
     client = await gateway.connect()
@@ -288,6 +289,7 @@ async def test_client_that_ends_its_side_is_answered_or_closed(gateway: Gateway)
     assert answer.status == 200 or answer.end in ("eof", "reset"), answer
 
 
+@wire
 @requires("RFC 9110 §15.5.9", "Slow loris")
 async def test_head_that_takes_too_long_is_408(gateway: Gateway) -> None:
     client = await gateway.connect()

@@ -100,8 +100,8 @@ async def test_connection_cannot_take_away_the_framing(gateway: Gateway) -> None
 
 @requires("RFC 9110 §7.6.1")
 async def test_connection_fields_of_an_answer_end_here(gateway: Gateway) -> None:
-    fields = b"Connection: X-Private, keep-alive\r\nX-Private: secret\r\nKeep-Alive: timeout=9\r\nProxy-Connection: x\r\nX-Public: yes"
-    gateway.upstream.answers(ANSWER % fields)
+    connection = b"Connection: X-Private, keep-alive\r\nKeep-Alive: timeout=9\r\nProxy-Connection: x\r\n"
+    gateway.upstream.answers(ANSWER % (connection + b"X-Private: secret\r\nX-Public: yes"))
     answer = await gateway.ask(gateway.request())
     assert answer.status == 200
     assert answer.values("x-public") == ["yes"]
@@ -288,7 +288,7 @@ async def test_our_own_fields_are_stripped_from_an_upstream(gateway: Gateway) ->
 async def test_trusted_caller_is_told_the_decision(trusting: Gateway) -> None:
     answer, _ = await trusting.passes(trusting.request(via="/service"))
     assert re.fullmatch(
-        r"route=service;side=service;reason=\w+(;bucket=\d*)?", str(answer.value("x-strangler-decision"))
+        r"route=service;side=service;reason=stage;bucket=(-|\d+)", str(answer.value("x-strangler-decision"))
     )
 
 
@@ -380,42 +380,77 @@ async def test_bytes_above_127_pass_both_ways(gateway: Gateway) -> None:
     assert received.values("x-utf") == ["caf\xc3\xa9"]
 
 
+INVENTED_BY_CLIENT_LIBRARIES = [
+    *("user-agent", "accept", "accept-encoding", "accept-language", "cookie", "content-type", "cache-control"),
+    *("referer", "origin", "authorization", "transfer-encoding"),
+]
+
+
 @requires("RFC 9110 §7.6", "RFC 9110 §10.1.5")
 async def test_nothing_is_invented_for_the_client(gateway: Gateway) -> None:
     _, received = await gateway.passes(gateway.request())
-    for name in ("user-agent", "accept", "accept-encoding", "accept-language", "cookie", "content-type", "cache-control",
-                 "referer", "origin", "authorization"):  # fmt: skip
-        assert not received.values(name), name
-    assert not received.values("transfer-encoding")
+    assert [name for name in INVENTED_BY_CLIENT_LIBRARIES if received.values(name)] == []
+
+
+REQUEST_FIELDS = [
+    "Authorization: Bearer x.y.z",
+    "Origin: https://shop.example",
+    "Referer: https://shop.example/a?b",
+    'If-None-Match: "a", W/"b"',
+    "If-Modified-Since: Wed, 21 Oct 2015 07:28:00 GMT",
+    "Accept: text/html;q=0.9, */*",
+    "Accept-Encoding: gzip, br;q=0.5",
+    "User-Agent: x/1 (y; z)",
+    'Content-Type: multipart/form-data; boundary="a b"',
+    "Cache-Control: no-cache",
+    "Pragma: no-cache",
+    "X-CSRFToken: t",
+    "Sec-Fetch-Mode: cors",
+    "DNT: 1",
+    "Access-Control-Request-Method: PUT",
+    "Priority: u=1",
+    "baggage: a=b",
+    "Idempotency-Key: k",
+]
 
 
 @requires("RFC 9110 §7.6", "RFC 9110 §11.6.2")
 async def test_fields_of_the_ends_pass(gateway: Gateway) -> None:
-    fields = ["Authorization: Bearer x.y.z", "Origin: https://shop.example", "Referer: https://shop.example/a?b",
-              'If-None-Match: "a", W/"b"', "If-Modified-Since: Wed, 21 Oct 2015 07:28:00 GMT", "Accept: text/html;q=0.9, */*",
-              "Accept-Encoding: gzip, br;q=0.5", "User-Agent: x/1 (y; z)", "Content-Type: multipart/form-data; boundary=\"a b\"",
-              "Cache-Control: no-cache", "Pragma: no-cache", "X-CSRFToken: t", "Sec-Fetch-Mode: cors", "DNT: 1",
-              "Access-Control-Request-Method: PUT", "Priority: u=1", "baggage: a=b", "Idempotency-Key: k"]  # fmt: skip
-    _, received = await gateway.passes(gateway.request("GET", "", *fields))
-    for field in fields:
+    _, received = await gateway.passes(gateway.request("GET", "", *REQUEST_FIELDS))
+    for field in REQUEST_FIELDS:
         name, _, value = field.partition(": ")
         assert received.values(name) == [value]
 
 
+ANSWER_FIELDS = [
+    "Date: Wed, 21 Oct 2015 07:28:00 GMT",
+    "Server: gunicorn",
+    "Content-Type: text/html; charset=utf-8",
+    "Vary: Cookie, Accept",
+    "Cache-Control: max-age=0",
+    'ETag: W/"x"',
+    "Last-Modified: Wed, 21 Oct 2015 07:28:00 GMT",
+    'WWW-Authenticate: Basic realm="a, b"',
+    "Strict-Transport-Security: max-age=1",
+    "X-Frame-Options: DENY",
+    "Content-Security-Policy: default-src 'self'",
+    "Link: </a>; rel=x",
+    "Retry-After: 5",
+    "Allow: GET",
+    "Age: 7",
+    'Content-Disposition: attachment; filename="x.csv"',
+    "Access-Control-Allow-Origin: *",
+]
+
+
 @requires("RFC 9110 §6.6.1", "RFC 9110 §10.2.4", "RFC 9110 §7.6")
 async def test_fields_of_an_answer_pass(gateway: Gateway) -> None:
-    fields = ["Date: Wed, 21 Oct 2015 07:28:00 GMT", "Server: gunicorn", "Content-Type: text/html; charset=utf-8",
-              "Vary: Cookie, Accept", "Cache-Control: max-age=0", "ETag: W/\"x\"", "Last-Modified: Wed, 21 Oct 2015 07:28:00 GMT",
-              "WWW-Authenticate: Basic realm=\"a, b\"", "Strict-Transport-Security: max-age=1", "X-Frame-Options: DENY",
-              "Content-Security-Policy: default-src 'self'", "Link: </a>; rel=x", "Retry-After: 5", "Allow: GET", "Age: 7",
-              "Content-Disposition: attachment; filename=\"x.csv\"", "Access-Control-Allow-Origin: *"]  # fmt: skip
-    gateway.upstream.answers(ANSWER % "\r\n".join(fields).encode())
+    """nginx replaces Date and Server."""
+    gateway.upstream.answers(ANSWER % "\r\n".join(ANSWER_FIELDS).encode())
     answer = await gateway.ask(gateway.request())
-    for field in fields:
+    for field in ANSWER_FIELDS:
         name, _, value = field.partition(": ")
-        if not gateway.engine.ours and name in ("Date", "Server"):
-            continue
-        assert answer.values(name) == [value]
+        assert answer.values(name) == [value] or (not gateway.engine.ours and name in ("Date", "Server"))
 
 
 @requires("RFC 9110 §5.4")

@@ -135,8 +135,11 @@ async def test_request_without_one_well_formed_host_is_refused(gateway: Gateway,
         assert (await gateway.ask(raw)).status
 
 
-HOSTS_KEPT = ["shop.example", "shop.example:8080", "SHOP.Example", "127.0.0.1", "127.0.0.1:80", "[::1]", "[2001:db8::1]:8443",
-              "xn--caf-dma.example", "under_score.example", "shop.example.", "localhost"]  # fmt: skip
+HOSTS_KEPT = [
+    *("shop.example", "shop.example:8080", "SHOP.Example", "shop.example.", "localhost"),
+    *("xn--caf-dma.example", "under_score.example"),
+    *("127.0.0.1", "127.0.0.1:80", "[::1]", "[2001:db8::1]:8443"),
+]
 
 
 @ours
@@ -204,7 +207,7 @@ async def test_head_of_ordinary_size_passes_whole(gateway: Gateway) -> None:
     fields = [f"X-{number}: {'v' * 50}" for number in range(90)]
     _, received = await gateway.passes(gateway.request("GET", "", f"Cookie: {'c' * 7900}", *fields))
     assert received.values("cookie") == ["c" * 7900]
-    assert sum(name.startswith("X-") and name[2:].isdigit() for name in received.head.names) == 90
+    assert all(received.values(f"x-{number}") == ["v" * 50] for number in range(90))
 
 
 TOO_LARGE = {

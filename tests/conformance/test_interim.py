@@ -224,6 +224,7 @@ async def test_chunked_body_after_100_arrives(gateway: Gateway) -> None:
     assert gateway.upstream.requests[0].body == b"hello"
 
 
+@wire
 @requires("RFC 9110 §10.1.1")
 async def test_expectation_of_an_http_1_0_client_is_ignored(gateway: Gateway) -> None:
     raw = gateway.request("POST", "", EXPECT, "Content-Length: 5", body=b"hello", version="HTTP/1.0")

@@ -57,7 +57,6 @@ CHUNKED_BODIES = {
     "extension": b"b;name=value\r\nhello world\r\n0\r\n\r\n",
     "quoted extension": b'b;name="va;lue"\r\nhello world\r\n0;last\r\n\r\n',
     "trailer": b"b\r\nhello world\r\n0\r\nX-Trailer: 1\r\n\r\n",
-    "trailers that name framing": b"b\r\nhello world\r\n0\r\nContent-Length: 3\r\nHost: other\r\n\r\n",
 }
 
 
@@ -72,6 +71,23 @@ async def test_chunked_body_arrives(gateway: Gateway, body: bytes) -> None:
     assert first.body == b"hello world"
     assert first.values("host") == second.values("host")
     assert second.target == gateway.target("/next")
+
+
+@wire
+@requires("RFC 9110 §6.5.1", "RFC 9112 §7.1.2")
+async def test_trailers_never_become_fields(gateway: Gateway) -> None:
+    """The parser of uvicorn takes them for fields of the head; behind it we refuse the second Host."""
+    client = await gateway.connect()
+    trailers = b"Content-Length: 3\r\nHost: other\r\nX-Trailer: 1\r\nX-Forwarded-For: 6.6.6.6\r\n"
+    await client.send(gateway.request("POST", "", CHUNKED, body=b"2\r\nab\r\n0\r\n" + trailers + b"\r\n"))
+    await client.send(gateway.request("GET", "/next"))
+    assert (await client.read_answer()).status == 200
+    assert (await client.read_answer()).status == 200
+    first, second = gateway.upstream.requests
+    assert first.body == b"ab"
+    assert first.values("host") == second.values("host")
+    assert not first.values("x-trailer")
+    assert "6.6.6.6" not in first.values("x-forwarded-for")
 
 
 @requires("RFC 9112 §7.1")
@@ -173,8 +189,6 @@ CODINGS_REFUSED = {
     "with a parameter": "chunked;q=1",
     "quoted": '"chunked"',
     "cut short": "chunke",
-    "ending in a comma": "chunked,",
-    "starting with a comma": ",chunked",
     "with a vertical tab": "\x0bchunked",
     "with a form feed": "chunked\x0c",
     "with a no-break space": "\xa0chunked",
@@ -196,6 +210,18 @@ async def test_coding_other_than_one_chunked_is_refused(gateway: Gateway, value:
         await gateway.refuses(raw, 400, 501, closes=True)
     else:
         assert (await gateway.ask(raw)).status
+
+
+@wire
+@requires("RFC 9110 §5.6.1.2", "RFC 9112 §6.1")
+@pytest.mark.parametrize("value", ["chunked,", ",chunked", ", chunked ,"])
+async def test_coding_with_empty_list_elements_is_refused_or_plain_chunked(gateway: Gateway, value: str) -> None:
+    """Empty elements are to be ignored. HAProxy forwards such a field as it is; the next one may read it otherwise."""
+    raw = gateway.request("POST", "", f"Transfer-Encoding: {value}", body=b"5\r\nhello\r\n0\r\n\r\n")
+    answer = await gateway.ask(raw)
+    assert answer.status in (200, 400, 501), answer
+    for received in gateway.upstream.requests:
+        assert received.body == b"hello"
 
 
 @wire

@@ -18,9 +18,8 @@ BUFFERED_AT_MOST = 24 * MIB
 async def test_events_arrive_as_they_are_sent(gateway: Gateway) -> None:
     async def script(upstream: UpstreamConnection) -> None:
         await upstream.read_request()
-        await upstream.send(
-            b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nCache-Control: no-cache\r\nTransfer-Encoding: chunked\r\n\r\n"
-        )
+        fields = b"Content-Type: text/event-stream\r\nCache-Control: no-cache\r\nTransfer-Encoding: chunked\r\n"
+        await upstream.send(b"HTTP/1.1 200 OK\r\n" + fields + b"\r\n")
         for number in range(3):
             await upstream.send(b"9\r\ndata: %d\n\n\r\n" % number)
             await seen.acquire()

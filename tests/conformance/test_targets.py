@@ -17,7 +17,6 @@ KEPT = {
     "query that looks like a path": "?next=/../x//y/./z",
     "query with escapes": "?q=%2F%2f%41%zz+%00",
     "query with question marks": "?a?b=?",
-    "empty query": "?",
 }
 
 
@@ -26,6 +25,13 @@ KEPT = {
 async def test_target_is_forwarded_as_it_came(gateway: Gateway, suffix: str) -> None:
     _, received = await gateway.passes(gateway.request("GET", suffix))
     assert received.target == gateway.target(suffix)
+
+
+@wire
+@requires("RFC 3986 §6.2.3")
+async def test_empty_query_is_kept(gateway: Gateway) -> None:
+    _, received = await gateway.passes(gateway.request("GET", "?"))
+    assert received.target == gateway.target("?")
 
 
 NORMALISED = {
@@ -121,8 +127,10 @@ async def test_malformed_request_line_is_refused(gateway: Gateway, line: str) ->
     await gateway.refuses(gateway.raw(f"{line}\r\nHost: shop.example\r\nX-Case: {{token}}\r\n\r\n"), 400, closes=True)
 
 
-VERSIONS = ["HTTP/0.9", "HTTP/2.0", "HTTP/3", "HTTP/9.9", "HTTP/1", "HTTP/1.", "HTTP/1.10", "HTTP/01.1", "HTTP/1.1x",
-            "HTTP/1,1", "http/1.1", "Http/1.1", "HTTPS/1.1", "RTSP/1.0", "ICE/1.0", "HTTP 1.1", "HTTP/-1.1", "HTTP/1.1/1.0"]  # fmt: skip
+VERSIONS = [
+    *("HTTP/0.9", "HTTP/2.0", "HTTP/3", "HTTP/9.9", "HTTP/1", "HTTP/1.", "HTTP/1.10", "HTTP/01.1", "HTTP/1.1x"),
+    *("HTTP/1,1", "http/1.1", "Http/1.1", "HTTPS/1.1", "RTSP/1.0", "ICE/1.0", "HTTP 1.1", "HTTP/-1.1", "HTTP/1.1/1.0"),
+]
 
 
 @wire
@@ -163,6 +171,7 @@ async def test_http_2_preface_is_refused(gateway: Gateway) -> None:
     assert await client.ended() != "timeout"
 
 
+@wire
 @requires("RFC 9112 §3.2.2", "RFC 9110 §7.2")
 async def test_host_of_an_absolute_target_replaces_the_host_field(gateway: Gateway) -> None:
     """nginx and HAProxy do the same; a route chosen by one and a tenant by the other would be a hole."""
@@ -173,6 +182,7 @@ async def test_host_of_an_absolute_target_replaces_the_host_field(gateway: Gatew
 
 
 @ours
+@wire
 @requires("RFC 9112 §3.2.1", "RFC 9112 §3.2.2")
 async def test_absolute_target_goes_to_the_upstream_in_origin_form(gateway: Gateway) -> None:
     raw = gateway.raw("GET http://other.example:8080{target}?q HTTP/1.1\r\nHost: shop.example\r\n\r\n")
@@ -181,6 +191,7 @@ async def test_absolute_target_goes_to_the_upstream_in_origin_form(gateway: Gate
     assert received.values("host") == ["other.example:8080"]
 
 
+@wire
 @requires("RFC 9110 §4.2.3")
 async def test_absolute_target_with_an_empty_path_means_the_root(gateway: Gateway) -> None:
     raw = gateway.raw("GET http://shop.example HTTP/1.1\r\nHost: shop.example\r\nX-Case: {token}\r\n\r\n")
@@ -192,7 +203,7 @@ MALFORMED_ABSOLUTE = {
     "userinfo": "http://user:secret@shop.example{target}",
     "no host": "http://{target}",
     "no authority": "http:{target}",
-    "bad host": "http://shop,example{target}",
+    "bad host": "http://shop<example{target}",
     "bad port": "http://shop.example:99999{target}",
     "another scheme": "ftp://shop.example{target}",
     "dot segments": "http://shop.example/../{token}",
@@ -223,12 +234,11 @@ async def test_options_asterisk_stays_an_asterisk(gateway: Gateway) -> None:
         assert answer.status in (200, 204, 400, 404, 405, 501), answer
 
 
+@wire
 @requires("RFC 9110 §9.3.6", "RFC 9110 §15.6.2")
 @pytest.mark.parametrize("target", ["shop.example:443", "127.0.0.1:22", "{target}"])
 async def test_connect_is_refused(gateway: Gateway, target: str) -> None:
     raw = gateway.raw(f"CONNECT {target} HTTP/1.1\r\nHost: shop.example\r\nX-Case: {{token}}\r\n\r\n")
-    if gateway.engine.ours and not gateway.engine.wire and target.startswith("{"):
-        pytest.skip("the server in front of an ASGI app reads this target as an authority")
     await gateway.refuses(raw, 501, *([400] if target.startswith("{") else []))
 
 
@@ -251,14 +261,10 @@ async def test_trace_is_refused_and_echoes_nothing(gateway: Gateway) -> None:
 async def test_method_is_forwarded_as_it_came(gateway: Gateway, method: str) -> None:
     """Methods are case-sensitive: `get` is not GET."""
     answer = await gateway.ask(gateway.request(method))
-    if method == "get":
-        assert answer.status in (200, 400, 501), answer
-    else:
-        assert answer.status == 200, answer
-    assert [received.method for received in gateway.upstream.requests] in (
-        [method],
-        [] if method == "get" else [method],
-    )
+    # Servers in front of an ASGI app know a list of methods; HTTP does not.
+    may_refuse = method == "get" or (method == "X-OWN" and not gateway.engine.wire)
+    assert answer.status == 200 or (may_refuse and answer.status in (400, 501)), answer
+    assert [received.method for received in gateway.upstream.requests] == ([method] if answer.status == 200 else [])
 
 
 @requires("RFC 9112 §3")

@@ -6,6 +6,7 @@ import struct
 import pytest
 
 from tests.conformance.case import Gateway, assert_problem, ours, requires, wire
+from tests.conformance.test_streaming import BUFFERED_AT_MOST, still
 from tests.support.messages import EndedError
 from tests.support.raw_client import Answer, RawClient
 from tests.support.raw_upstream import OK, Script, UpstreamConnection
@@ -91,7 +92,12 @@ async def test_handshake_is_forwarded_both_ways(gateway: Gateway) -> None:
     )
     key = new_key()
     client = await gateway.connect()
-    fields = ["Sec-WebSocket-Protocol: chat.v2, chat", "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits", "Origin: https://shop.example", "Cookie: s=1"]  # fmt: skip
+    fields = [
+        "Sec-WebSocket-Protocol: chat.v2, chat",
+        "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits",
+        "Origin: https://shop.example",
+        "Cookie: s=1",
+    ]
     await client.send(handshake(gateway, *fields, key=key))
     answer = await client.read_answer_head()
     assert answer.status == 101, answer
@@ -206,7 +212,7 @@ async def test_early_bytes_do_not_reach_an_upstream_that_refuses(gateway: Gatewa
 async def test_upstream_bytes_behind_101_arrive(gateway: Gateway) -> None:
     async def script(upstream: UpstreamConnection) -> None:
         key = str(upstream.request.value("sec-websocket-key"))
-        head = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: %s\r\n\r\n"
+        head = b"HTTP/1.1 101 X\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: %s\r\n\r\n"
         await upstream.send(head % accept_key(key).encode() + encode(TEXT, b"welcome"))
         await upstream.ended()
 
@@ -445,8 +451,6 @@ async def test_slow_end_of_a_tunnel_holds_the_other_back(gateway: Gateway) -> No
         for _ in range(2048):
             await upstream.send(bytes(65_536))
             sent[0] += 65_536
-
-    from tests.conformance.test_streaming import BUFFERED_AT_MOST, still
 
     gateway.upstream.runs(accepts(script))
     client = await gateway.connect(receive_buffer=65_536)
