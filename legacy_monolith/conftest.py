@@ -3,6 +3,7 @@
 Settings are made here without touching `os.environ`, so that nothing of this is seen by the other tests of a run.
 """
 
+import atexit
 import importlib
 import os
 import tempfile
@@ -14,6 +15,7 @@ import pytest
 from django.conf import settings
 
 SCRATCH = tempfile.TemporaryDirectory(prefix="shop-tests-")
+atexit.register(SCRATCH.cleanup)
 ENVIRONMENT = {"DATA_DIR": SCRATCH.name, "DATABASE_URL": "sqlite:///:memory:", "SECRET_KEY": "for tests"}
 
 

@@ -1,4 +1,3 @@
-from collections.abc import AsyncIterator
 from uuid import UUID
 
 from django.db.models import Count, QuerySet, Sum
@@ -34,10 +33,14 @@ def counts_by_status() -> dict[str, int]:
     return {status.label: counted.get(status.value, 0) for status in Order.Status}
 
 
-def export_rows(status: str | None) -> AsyncIterator[tuple]:
-    """Orders from the oldest on, as tuples in the order of `export.COLUMNS`, read a few at a time."""
+def export_page(status: str | None, after: UUID | None, count: int) -> list[tuple]:
+    """The next orders from the oldest on, as tuples in the order of `export.COLUMNS`."""
     orders = Order.objects.filter(status=status) if status else Order.objects.all()
+    if after is not None:
+        orders = orders.filter(public_id__gt=after)
     rows = orders.order_by("public_id").annotate(pieces=Sum("lines__quantity"))
-    return rows.values_list(
-        "public_id", "created_at", "customer__username", "customer__email", "status", "pieces", "total", "country"
-    ).aiterator(chunk_size=500)
+    return list(
+        rows.values_list(
+            "public_id", "created_at", "customer__username", "customer__email", "status", "pieces", "total", "country"
+        )[:count]
+    )

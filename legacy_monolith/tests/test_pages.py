@@ -223,6 +223,18 @@ def test_a_foreign_host_is_refused(client):
     assert (answer.status_code, answer.headers["Content-Type"]) == (400, "application/problem+json")
 
 
+@pytest.mark.parametrize(
+    ("trusted", "status"), [(None, 403), (("HTTP_X_FORWARDED_PROTO", "https"), 302)], ids=["not told", "told"]
+)
+def test_tls_in_front_of_the_shop_is_believed_only_when_it_was_told(shop, trusted, status):
+    browser = Client(enforce_csrf_checks=True)
+    browser.get("/products/MUG-0001/")
+    form = {"quantity": 1, "csrfmiddlewaretoken": browser.cookies["csrftoken"].value}
+    headers = {"Origin": "https://localhost", "Host": "localhost", "X-Forwarded-Proto": "https"}
+    with override_settings(SECURE_PROXY_SSL_HEADER=trusted):
+        assert browser.post("/cart/MUG-0001/add/", form, headers=headers).status_code == status
+
+
 def test_a_failure_is_a_friendly_page_or_a_problem(shop):
     client = Client(raise_request_exception=False)
     with override_settings(ROOT_URLCONF="legacy_monolith.tests.failing_urls"):
