@@ -29,7 +29,7 @@ DEFAULT_PEERS = ("engine", "asgi", "nginx", "haproxy", "envoy")
 IDLE_CLIENTS = 500
 SLOW_CLIENTS = 500
 SLOW_BODY_BYTES = 8 * 2**20  # beyond any socket's buffers; a proxy that buffers on disk takes 500 times that
-SETTLE_SECONDS = 2.0  # until every buffer on the way to a slow reader is full, which is the state to be measured
+SETTLE_SECONDS = 5.0  # until every buffer on the way to a slow reader is full, which is the state to be measured
 WARM_UP_BYTES = 8 * 2**20
 STEADY = Load(GET_1K, connections=1, rate=200)
 
