@@ -5,6 +5,7 @@ file changes nothing but what is said about it. Nothing here waits on, or is wai
 """
 
 import asyncio
+import traceback
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -101,6 +102,9 @@ class ControlPlane:
                 return self._refuse(trigger, error.problems)
             except OSError as error:
                 return self._refuse(trigger, [Problem(None, f"{self.launch.config}: {error.strerror or error}")])
+            except Exception as error:  # our own mistake on an unforeseen file: what serves must go on
+                self._log.failure("load_failed", exception=traceback.format_exc())
+                return self._refuse(trigger, [Problem(None, f"{self.launch.config}: could not be used: {error!r}")])
             if problems := needs_restart(self.active.snapshot, snapshot):
                 return self._refuse(trigger, problems)
             changed = snapshot.revision != self.active.snapshot.revision

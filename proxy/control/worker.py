@@ -10,7 +10,7 @@ import contextlib
 import os
 import signal
 import socket
-import ssl
+import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -63,8 +63,8 @@ def run(build: BuildEngine, arguments: Sequence[str]) -> int:
     launch = read_launch(options.runtime)
     try:
         engine = build(load_snapshot(launch.snapshot_file.read_bytes()), options.worker, launch.workers)
-    except ConfigError as error:
-        log.failure("start_refused", problems=[str(problem) for problem in error.problems])
+    except (ConfigError, OSError) as error:
+        log.failure("start_refused", problems=str(error).splitlines())
         return 2
     worker = Worker(engine, options, launch.link_socket, log)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
@@ -105,11 +105,11 @@ class Worker:
             began = asyncio.get_running_loop().time()
             try:
                 await self._stay_connected()
-                error: Exception | None = None
-            except (OSError, LinkError) as caught:
-                error = caught
+                detail = "closed"
+            except Exception as error:  # whatever it is: a worker without its link could never be told anything again
+                detail = repr(error)
             if not lost:  # said once, not at every try
-                self._log.warning("control_lost", detail=str(error or "closed"), effect="serving goes on")
+                self._log.warning("control_lost", detail=detail, effect="serving goes on")
             lost = asyncio.get_running_loop().time() - began < 1
             delay, backoff = backoff.after(asyncio.get_running_loop().time() - began)
             await asyncio.sleep(delay)
@@ -167,14 +167,17 @@ class Worker:
             self._engine.swap(snapshot)
         except ConfigError as error:
             return [str(problem) for problem in error.problems]
-        except ValueError as error:  # the control process is of another version
-            return [f"the snapshot cannot be read: {error}"]
+        except OSError as error:  # a certificate, mostly
+            return [str(error)]
+        except Exception as error:  # our own mistake: the snapshot before must go on, and somebody must hear of it
+            self._log.failure("swap_failed", exception=traceback.format_exc())
+            return [f"the snapshot could not be used: {error!r}"]
         return []
 
     def _reload_certificates(self) -> list[str]:
         try:
             self._engine.reload_certificates()
-        except (OSError, ssl.SSLError) as error:
+        except OSError as error:  # ssl.SSLError is one
             return [str(error)]
         return []
 

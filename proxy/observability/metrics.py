@@ -29,6 +29,18 @@ HELP: Mapping[str, str] = {
     "strangler_worker_restarts_total": "Workers started again after they ended by themselves.",
     "strangler_control_restarts_total": "Control processes started again after they ended by themselves.",
     "strangler_draining": "1 while the server is ending, else 0.",
+    "strangler_connections": "Connections of clients that are open.",
+    "strangler_requests_in_flight": "Requests that have not been answered to the end.",
+    "strangler_tunnels": "Upgraded connections, WebSockets mostly, that are open.",
+    "strangler_upstream_connections": "Connections to upstreams that are open.",
+    "strangler_upstream_connections_idle": "Connections to upstreams that wait for a request.",
+    "strangler_upstream_connects_total": "Connections made to upstreams.",
+    "strangler_upstream_failures_total": "Attempts that failed, by upstream and outcome.",
+    "strangler_refusals_total": "Requests refused before an upstream was chosen, by outcome.",
+    "strangler_stale_retries_total": "Requests sent again because a kept connection had been closed.",
+    "strangler_connections_refused_total": "Connections refused because of listen.limits.connections.",
+    "strangler_line_table_resets_total": "Times the table of remembered header lines was full and begun anew.",
+    "strangler_access_log_dropped_total": "Access-log lines dropped because the log was not read fast enough.",
 }
 
 

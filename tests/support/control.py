@@ -82,6 +82,7 @@ class Stage:
     output: StringIO
     file: Snapshot | list[Problem]
     wishes: list[str] = field(default_factory=list)
+    mistake: Exception | None = None
     _workers: list[Worker] = field(default_factory=list)
     _tasks: list["asyncio.Task[None]"] = field(default_factory=list)
 
@@ -114,6 +115,8 @@ class Stage:
         await until(lambda: not self.hub.peers())
 
     async def load(self) -> Snapshot:
+        if self.mistake is not None:
+            raise self.mistake
         if isinstance(self.file, Snapshot):
             return self.file
         raise ConfigError(self.file)

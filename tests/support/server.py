@@ -67,6 +67,7 @@ class NamedUpstream(ThreadingHTTPServer):
 
 class _Named(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    wbufsize = -1  # head and body leave together
     server: NamedUpstream
 
     def do_GET(self) -> None:

@@ -205,3 +205,13 @@ def test_a_server_nobody_serves_for_is_not_ready(play: Play) -> None:
         assert not scene.plane.ready
 
     play(story)
+
+
+def test_a_mistake_of_our_own_on_a_file_is_an_error_not_an_end(play: Play) -> None:
+    async def story(scene: Stage) -> None:
+        scene.mistake = RuntimeError("bug")
+        (problem,) = (await scene.plane.reload("watch")).problems
+        assert "could not be used" in str(problem)
+        assert "load_failed" in scene.output.getvalue()
+
+    play(story)

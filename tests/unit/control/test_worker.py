@@ -1,0 +1,144 @@
+"""A worker process's end of things, with an engine that only takes notes."""
+
+import asyncio
+import os
+import signal
+import socket
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from proxy.config.codec import dump_snapshot
+from proxy.config.errors import ConfigError, Problem
+from proxy.config.model import Snapshot
+from proxy.control.link import Decoder
+from proxy.control.worker import Options, Worker
+from proxy.observability.log import Log
+from tests.support.control import Stage, snapshot, stage, until
+
+
+class Engine:
+    """Serves nothing until drained."""
+
+    def __init__(self) -> None:
+        self.revision = "r1"
+        self.refusal: Exception | None = None
+        self.requests = 0
+        self._drained = asyncio.Event()
+
+    def swap(self, new: Snapshot) -> None:
+        if self.refusal is not None:
+            raise self.refusal
+        self.revision = new.revision
+
+    def reload_certificates(self) -> None:
+        if self.refusal is not None:
+            raise self.refusal
+
+    def counters(self) -> dict[str, Any]:
+        return {"requests": [["cart", "legacy", "stage", "2xx", self.requests]]}
+
+    def drain(self) -> None:
+        self.requests += 1  # one was still under way
+        self._drained.set()
+
+    async def serve(self, _sockets: list[socket.socket]) -> None:
+        await self._drained.wait()
+
+
+Story = Callable[[Stage, Engine], Awaitable[None]]
+
+
+def play(tmp_path: Path, story: Story) -> None:
+    """Tell a story in which one worker runs; it is drained by a signal at the end."""
+
+    async def told() -> None:
+        reports, theirs = socket.socketpair()
+        engine = Engine()
+        with reports, theirs:
+            async with stage(tmp_path) as scene:
+                options = Options(str(tmp_path), 0, 1, os.getpid(), theirs.fileno(), "")
+                worker = Worker(engine, options, scene.path, Log("worker-0", scene.output))
+                serving = asyncio.create_task(worker.serve([]))
+                await until(lambda: bool(scene.hub.peers()))
+                assert [message["type"] for message in Decoder().feed(reports.recv(1000))] == ["serving"]
+                await story(scene, engine)
+                engine.drain()
+                await serving
+
+    asyncio.run(told())
+
+
+def push(scene: Stage, revision: str) -> Awaitable[list[Any]]:
+    return scene.hub.push(dump_snapshot(snapshot(revision)).decode(), within_seconds=2)
+
+
+def test_a_snapshot_is_taken_and_acknowledged(tmp_path: Path) -> None:
+    async def story(scene: Stage, engine: Engine) -> None:
+        assert [answer.problems for answer in await push(scene, "r2")] == [()]
+        assert engine.revision == "r2"
+        assert scene.hub.peers()[0].revision == "r2"
+
+    play(tmp_path, story)
+
+
+@pytest.mark.parametrize(
+    ("refusal", "said"),
+    [
+        (ConfigError([Problem(None, "one"), Problem(None, "two")]), ("one", "two")),
+        (FileNotFoundError("/ca.pem: gone"), ("/ca.pem: gone",)),
+        (RuntimeError("bug"), ("the snapshot could not be used: RuntimeError('bug')",)),
+    ],
+    ids=lambda each: type(each).__name__,
+)
+def test_a_snapshot_the_engine_cannot_use_is_refused_with_the_reason(
+    tmp_path: Path, refusal: Exception, said: tuple[str, ...]
+) -> None:
+    async def story(scene: Stage, engine: Engine) -> None:
+        engine.refusal = refusal
+        (answer,) = await push(scene, "r2")
+        assert answer.problems == said
+        assert scene.hub.peers()[0].revision == "r1"
+
+    play(tmp_path, story)
+
+
+def test_text_that_is_no_snapshot_is_refused(tmp_path: Path) -> None:
+    async def story(scene: Stage, engine: Engine) -> None:
+        (answer,) = await scene.hub.push("{}", within_seconds=2)
+        assert len(answer.problems) == 1
+        assert engine.revision == "r1"
+
+    play(tmp_path, story)
+
+
+def test_certificates_that_cannot_be_read_are_said(tmp_path: Path) -> None:
+    async def story(scene: Stage, engine: Engine) -> None:
+        assert (await scene.hub.reload_certificates(within_seconds=2))[0].problems == ()
+        engine.refusal = FileNotFoundError("/key.pem: gone")
+        assert (await scene.hub.reload_certificates(within_seconds=2))[0].problems == ("/key.pem: gone",)
+
+    play(tmp_path, story)
+
+
+def test_a_lost_link_is_made_again_and_said_once(tmp_path: Path) -> None:
+    async def story(scene: Stage, engine: Engine) -> None:
+        (first,) = scene.hub.peers()
+        first.link.abort()
+        await until(lambda: first not in scene.hub.peers() and bool(scene.hub.peers()))
+        assert (await push(scene, "r2"))[0].problems == ()
+        assert scene.output.getvalue().count("control_lost") == 1
+
+    play(tmp_path, story)
+
+
+def test_sigterm_drains_and_the_last_counts_still_arrive(tmp_path: Path) -> None:
+    async def story(scene: Stage, engine: Engine) -> None:
+        engine.requests = 5
+        os.kill(os.getpid(), signal.SIGTERM)
+        await until(lambda: not scene.hub.peers())
+        assert scene.hub.totals().requests["cart", "legacy", "stage", "2xx"] == 6
+
+    play(tmp_path, story)
