@@ -1,15 +1,19 @@
 """The end of a server, asked for in order."""
 
 import http.client
+import os
+import pty
+import select
 import signal
 import stat
+import subprocess
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.support.processes import is_listening
+from tests.support.processes import is_listening, strangler
 from tests.support.server import NamedUpstream, Server, ask, routes_yaml, serving
 
 
@@ -90,3 +94,21 @@ def test_a_state_folder_that_cannot_be_written_is_said_and_lets_nobody_in(
         assert "STRANGLER_TOKEN" in warning["hint"]
         assert ask(server.public, "/cart").status == 200
         assert ask(server.console, "/api/v1/status", headers={"Authorization": "Bearer "}).status == 401
+
+
+def test_closing_the_terminal_ends_the_server_instead_of_reloading_it(upstream: NamedUpstream, tmp_path: Path) -> None:
+    (tmp_path / "routes.yaml").write_text(routes_yaml(upstream.url, upstream.url))
+    terminal, theirs = pty.openpty()
+    command = ["setsid", "--ctty", *strangler(), "serve"]
+    process = subprocess.Popen(command, cwd=tmp_path, stdin=theirs, stdout=theirs, stderr=theirs)
+    os.close(theirs)
+    try:
+        output = b""
+        while b'"event": "ready"' not in output:
+            assert select.select([terminal], [], [], 20)[0], output
+            output += os.read(terminal, 4096)
+        os.close(terminal)
+        assert process.wait(20) == 0
+    finally:
+        process.kill()
+        process.wait()

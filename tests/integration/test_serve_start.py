@@ -87,3 +87,9 @@ def test_an_option_that_makes_no_sense_is_refused(tmp_path: Path, options: tuple
     result = serve(tmp_path, *options)
     assert result.returncode == 2
     assert options[0] in result.stderr
+
+
+def test_a_file_that_fails_to_be_read_is_named_with_the_reason(tmp_path: Path) -> None:
+    result = serve(tmp_path, "--config", "/proc/self/mem")  # opens, and cannot be read, not even by root
+    assert (result.returncode, result.stderr.count("\n")) == (2, 1)
+    assert result.stderr.startswith("/proc/self/mem: input/output error")
