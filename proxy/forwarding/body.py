@@ -11,13 +11,13 @@ class RequestBody:
     __slots__ = ("_decoder", "_left", "_limit", "done", "rest")
 
     def __init__(self, head: RequestHead, limit: int) -> None:
-        length = head.content_length or 0
+        length = head.fields.content_length or 0
         if length > limit:
             raise too_large(limit)
         self._limit = limit
         self._left = length
-        self._decoder = ChunkedDecoder() if head.chunked else None
-        self.done = not head.chunked and not length
+        self._decoder = ChunkedDecoder() if head.fields.chunked else None
+        self.done = not head.fields.chunked and not length
         self.rest = b""  # what stands behind the body
 
     def take(self, data: bytes) -> bytes:

@@ -94,14 +94,17 @@ class Exchange:
 
     # from the client
 
-    def start(self, first: bytes, *, last: bool) -> None:
-        """Send the request. `first` is what is there of its body, framed for the wire; `last`: that is all of it."""
-        assert self.plan.group is not None
-        self.forwarder.in_flight.add(self)
+    def start(self, first: bytes, last: bool) -> None:
+        """Begin. `first` is what is there of the body, framed for the wire; `last`: that is all of it."""
+        group = self.plan.group
         self.request_done = last
+        if group is None:
+            self._answer_here()
+            return
+        self.forwarder.in_flight.add(self)
         self._first = first
-        self.pool = self.plan.group.choose()
-        connection = self.pool.take(repeatable=self.method in REPEATABLE)
+        pool = self.pool = group.choose()
+        connection = pool.take(self.method in REPEATABLE)
         if connection is not None:
             self._send(connection)
         else:
@@ -184,7 +187,7 @@ class Exchange:
         self.answered = True
         self.status = head.status
         self.bytes_sent = len(data)
-        if head.location or self.plan.edits:
+        if self.plan.edits or head.location:
             head = edit_answer(self, head)
         if last:
             # The connection is free before the client's next request can ask for one.
@@ -284,10 +287,12 @@ class Exchange:
             request_id = self.request_id.decode("ascii")
             self.client.send_local(self, problem(self.status, outcome.value, request_id, detail))
 
-    def answer_here(self, answer: LocalAnswer) -> None:
-        """End with an answer of our own that is no error: nothing is sent anywhere."""
+    def _answer_here(self) -> None:
+        """The plan has an answer of our own: nothing is sent anywhere."""
+        answer = self.plan.answer
+        assert answer is not None
         self.status = answer.status
-        self._finish(Outcome.ANSWERED)
+        self._finish(ANSWERED)
         self.client.send_local(self, answer)
 
     def close_tunnel(self) -> None:

@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator
+from copy import copy
 from email.utils import formatdate
 from typing import Final, Protocol
 
@@ -24,10 +25,11 @@ from proxy.observability.access_log import AccessLog, AccessRecord
 from proxy.observability.counters import Counters
 from proxy.observability.tracing import IdSource, trace_id
 from proxy.routing.decision import Side, decide
+from proxy.routing.reserved import is_internal
 from proxy.runtime.registry import Registry
 from proxy.wire.problem import ALLOW_LINE, LocalAnswer, problem
 from proxy.wire.refusal import Refusal
-from proxy.wire.request import NO_EXTRAS, RequestHead, RequestParser
+from proxy.wire.request import RequestHead, RequestParser
 
 TICK_SECONDS: Final = 0.05
 """How often time limits are looked at: a limit may be this much late, never early."""
@@ -91,10 +93,11 @@ class Forwarder:
             plan = active.default
         else:
             plan = active.plans[id(decide(claim, active.snapshot.legacy, _wish(head) if steers else None))]
-        extras = head.extras
+        fields = head.fields
+        extras = fields.extras
         exchange = Exchange(self, client, head, plan, origin, self.monotonic())
         exchange.request_id, exchange.id_lines = self.ids.follow(
-            head.traceparent, extras.tracestate, extras.request_id if origin.trusted else b""
+            fields.traceparent, extras.tracestate, extras.request_id if origin.trusted else b""
         )
         exchange.steered = steers
         if extras.upgrade:
@@ -213,19 +216,27 @@ def _limit(exchange: Exchange, client_idle: float) -> float:
 
 
 def _refuse_unserved(head: RequestHead) -> None:
-    if head.path.startswith("/internal") and (head.path == "/internal" or head.path[9] == "/"):
+    if is_internal(head.path):
         raise Refusal(404, "internal", "internal endpoints are not reachable from here")
-    if head.extras is NO_EXTRAS:
-        return
-    if head.extras.grpc:
+    extras = head.fields.extras
+    if extras.grpc:
         raise Refusal(415, "grpc", "gRPC needs HTTP/2 trailers, which this engine cannot forward")
-    if head.extras.max_forwards and head.method == "OPTIONS":
-        if not head.extras.max_forwards.isdigit():
-            raise Refusal(400, "bad_request", "Max-Forwards is not a number")
-        remaining = int(head.extras.max_forwards[:9])
-        if remaining == 0:
-            raise Refusal(200, "max_forwards", "this proxy is the last one that may answer")
-        head.lines = [*head.lines, b"Max-Forwards: %d" % (remaining - 1)]
+    if extras.max_forwards:
+        _count_down(head)
+
+
+def _count_down(head: RequestHead) -> None:
+    """RFC 9110 section 7.6.2, for OPTIONS."""
+    extras = head.fields.extras
+    if not extras.max_forwards.isdigit():
+        raise Refusal(400, "bad_request", "Max-Forwards is not a number")
+    remaining = int(extras.max_forwards[:9])
+    if remaining == 0:
+        raise Refusal(200, "max_forwards", "this proxy is the last one that may answer")
+    # In front of Via and the like; parsed fields are not changed, as the next request may share them.
+    head.fields = copy(head.fields)
+    head.fields.lines = [*head.fields.lines, b"Max-Forwards: %d" % (remaining - 1)]
+    head.fields.block += b"\r\nMax-Forwards: %d" % (remaining - 1)
 
 
 def _wish(head: RequestHead) -> Side | None:

@@ -19,10 +19,11 @@ class Origin:
     def forwarding_lines(self, head: RequestHead) -> bytes:
         """The X-Forwarded-* lines for an upstream, each with a leading CRLF."""
         if self.trusted:
-            return extend_forwarding(head.extras.forwarding, self.peer, self.scheme, head.host_value)
-        if self._host != head.host_value:
-            self._host = head.host_value
-            self._lines = replace_forwarding(self.peer, self.scheme, head.host_value)
+            return extend_forwarding(head.extras.forwarding, self.peer, self.scheme, head.fields.host_value)
+        host = head.fields.host_value
+        if self._host != host:
+            self._host = host
+            self._lines = replace_forwarding(self.peer, self.scheme, host)
         return self._lines
 
     def client(self, head: RequestHead) -> str:

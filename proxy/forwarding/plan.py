@@ -19,6 +19,7 @@ from proxy.routing.table import RouteTable, compile_table
 from proxy.runtime.registry import Registry
 from proxy.wire.forwarded import Networks
 from proxy.wire.problem import REASONS, LocalAnswer
+from proxy.wire.response import ResponseHead
 from proxy.wire.rewrite import LineEdits
 
 Pools = Registry[EndpointKey, EndpointPool]
@@ -64,7 +65,9 @@ class Plan:
     prefixes: tuple[bytes, bytes] | None = None  # the service's path prefix, and the public one it stands for
     request_edits: LineEdits | None = None
     response_edits: LineEdits | None = None
+    edits_request: bool = False  # whether `request_edits`, or the upstream's own host, change requests
     edits: bool = False  # whether `split` or `response_edits` change answers
+    last_answer: tuple[ResponseHead, ResponseHead] | None = None  # the last head that was edited, and its edited form
     split: bool = False  # permanent redirects and shared caching would outlive a rollback
     upgrades: frozenset[bytes] = frozenset({b"websocket"})
     answer: LocalAnswer | None = None
@@ -132,6 +135,7 @@ class _Planner:
             body_bytes=self._snapshot.listen.limits.body_bytes if limit is None else limit,
             group=self._groups[decision.upstream] if decision.upstream else None,
         )
+        plan.edits_request = plan.group is not None and plan.group.own_host
         if route is not None:
             plan.upgrades |= {token.encode("latin-1") for token in route.upgrades}
         if claim is not None and decision.side is Side.SERVICE:
@@ -151,6 +155,7 @@ def _add_service(plan: Plan, claim: CompiledRoute) -> None:
         plan.prefixes = (route.rewrite.prefix.rstrip("/").encode("latin-1"), public.encode("latin-1"))
     request, response = route.request_headers, route.response_headers
     plan.request_edits = LineEdits(request.remove, request.set, request.add) if request else None
+    plan.edits_request = plan.edits_request or plan.request_edits is not None
     plan.response_edits = LineEdits(response.remove, response.set, response.add) if response else None
     plan.edits = plan.split or plan.response_edits is not None
 

@@ -13,6 +13,7 @@ from proxy import clock
 from proxy.config.model import Endpoint, UpstreamTls
 from proxy.forwarding.upstream import UpstreamConnection
 from proxy.observability.counters import Counters
+from proxy.wire.response import ResponseHead
 
 MAX_IDLE: Final = 1024
 IDLE_SECONDS: Final = 60.0
@@ -44,8 +45,11 @@ class EndpointPool:
         self.counters = counters
         self.authority = key.endpoint.authority.encode("latin-1")
         self.prefix = key.endpoint.prefix
+        # Answers to like requests have like heads: the last one is remembered, by its exact bytes.
+        self.last_block = b""
+        self.last_head: ResponseHead | None = None
 
-    def take(self, *, repeatable: bool) -> UpstreamConnection | None:
+    def take(self, repeatable: bool) -> UpstreamConnection | None:
         """An idle connection, or None when a new one is needed."""
         idle = self._idle
         while idle:

@@ -22,7 +22,7 @@ from proxy.forwarding.upstream import UpstreamConnection
 from proxy.wire.framing import LAST_CHUNK, encode_chunk
 from proxy.wire.problem import LocalAnswer
 from proxy.wire.refusal import Refusal
-from proxy.wire.request import RequestHead
+from proxy.wire.request import NO_EXTRAS, RequestHead
 from proxy.wire.response import CHUNKED, UNTIL_CLOSE, Body, ResponseHead
 
 HIGH_WATER_BYTES: Final = 64 * 1024
@@ -167,20 +167,17 @@ class ClientConnection(asyncio.Protocol):
         self._pending = data[end + 4 :]
         self.closing_at = None
         self.http11 = head.http11
-        self._close_after = self.draining or not head.keep_alive
+        fields = head.fields
+        self._close_after = self.draining or not ((fields.extras is NO_EXTRAS and head.http11) or head.keep_alive)
         if self.origin.active is not forwarder.active:
             self.origin = Origin(forwarder.active, self._peer, self._scheme)
         exchange = forwarder.open(head, self, self.origin)
-        plan = exchange.plan
-        if head.has_body:
+        if fields.content_length or fields.chunked:
             self._start_with_body(exchange, head)
         else:
             self.state = ANSWER
             self.exchange = exchange
-            if plan.answer is None:
-                exchange.start(b"", last=True)
-        if plan.answer is not None:
-            exchange.answer_here(plan.answer)
+            exchange.start(b"", True)
         return True
 
     def _start_with_body(self, exchange: Exchange, head: RequestHead) -> None:
@@ -192,8 +189,7 @@ class ClientConnection(asyncio.Protocol):
         if body.done:
             self.state = ANSWER
             self._pending = body.rest
-        if exchange.plan.answer is None:
-            exchange.start(first, last=body.done)
+        exchange.start(first, body.done)
 
     def _read_body(self, data: bytes) -> None:
         body, exchange = self._body, self.exchange

@@ -10,8 +10,10 @@ from proxy.wire.rewrite import map_location, private_cache_control, temporary_st
 
 if TYPE_CHECKING:
     from proxy.forwarding.exchange import Exchange
+    from proxy.forwarding.plan import Plan
     from proxy.forwarding.pool import EndpointPool
     from proxy.wire.problem import LocalAnswer
+    from proxy.wire.request import RequestFields, RequestHead
     from proxy.wire.response import ResponseHead
 
 VIA11 = b"\r\nVia: 1.1 strangler"
@@ -21,61 +23,71 @@ VIA10 = b"\r\nVia: 1.0 strangler"  # RFC 9110 section 7.6.3: the version the mes
 def render_request(exchange: Exchange, pool: EndpointPool, body: bytes) -> bytes:
     """The request head for an endpoint, with what there is of the body behind it."""
     head, plan = exchange.head, exchange.plan
-    lines = head.lines
+    fields = head.fields
     if head.plain_line and plan.rewrite is None and not pool.prefix:
         request_line = head.plain_line
     else:
-        path = head.path if plan.rewrite is None else plan.rewrite(head.path)
-        query = "" if head.raw_query is None else f"?{head.raw_query}"
-        prefix = "" if path == "*" else pool.prefix
-        request_line = f"{head.method} {prefix}{path}{query} HTTP/1.1".encode("latin-1")
-    if not head.host_line:  # HTTP/1.0 may lack a Host, HTTP/1.1 may not
-        lines = [b"Host: " + pool.authority, *lines]
-    elif plan.group is not None and plan.group.own_host:
-        lines = lines.copy()
-        lines[lines.index(head.host_line)] = b"Host: " + pool.authority
-    if plan.request_edits is not None:
-        lines = plan.request_edits.apply(lines)
+        request_line = _request_line(head, plan, pool.prefix)
+    block = fields.block
+    if plan.edits_request or not fields.host_line:
+        block = _edit_request(fields, plan, pool.authority)
     return b"".join(
         (
             request_line,
-            b"\r\n",
-            b"\r\n".join(lines),
+            block,
             exchange.origin.forwarding_lines(head),
             exchange.id_lines,
             VIA11 if head.http11 else VIA10,
-            _framing(exchange),
-            b"\r\n\r\n",
+            _framing(exchange) if exchange.upgrade or fields.chunked else b"\r\n\r\n",
             body,
         )
     )
 
 
+def _request_line(head: RequestHead, plan: Plan, prefix: str) -> bytes:
+    path = head.path if plan.rewrite is None else plan.rewrite(head.path)
+    query = "" if head.raw_query is None else f"?{head.raw_query}"
+    if path == "*":
+        prefix = ""
+    return f"{head.method} {prefix}{path}{query} HTTP/1.1".encode("latin-1")
+
+
+def _edit_request(fields: RequestFields, plan: Plan, authority: bytes) -> bytes:
+    lines = fields.lines.copy()
+    host_line = b"Host: " + authority
+    if not fields.host_line:  # HTTP/1.0 may lack a Host, HTTP/1.1 may not
+        lines.insert(0, host_line)
+    elif plan.group is not None and plan.group.own_host:
+        lines[lines.index(fields.host_line)] = host_line
+    if plan.request_edits is not None:
+        lines = plan.request_edits.apply(lines)
+    return b"".join([b"\r\n" + line for line in lines])
+
+
 def _framing(exchange: Exchange) -> bytes:
     if exchange.upgrade:
-        return b"\r\nConnection: Upgrade\r\nUpgrade: " + exchange.upgrade
-    return b"\r\nTransfer-Encoding: chunked" if exchange.head.chunked else b""
+        return b"\r\nConnection: Upgrade\r\nUpgrade: " + exchange.upgrade + b"\r\n\r\n"
+    return b"\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 
 def render_answer(
     exchange: Exchange, head: ResponseHead, data: bytes, last: bool, *, chunked: bool, close: bool
 ) -> bytes:
     """The answer head for an HTTP/1.x client, with what there is of the body behind it."""
-    lines = [head.status_line, *head.lines]
+    block = head.block
     if not head.dated:  # RFC 9110 section 6.6.1
-        lines.append(exchange.forwarder.date_line)
-    lines.append(b"X-Request-Id: " + exchange.request_id)
-    if exchange.steered:
-        lines.append(decision_line(exchange))
+        block = b"\r\n".join((block, exchange.forwarder.date_line))
+    tail = b"\r\n\r\n"
     if chunked:
-        lines.append(b"Transfer-Encoding: chunked")
+        tail = b"\r\nTransfer-Encoding: chunked\r\n\r\n"
         data = (encode_chunk(data) if data else b"") + (LAST_CHUNK if last else b"")
     if close:
-        lines.append(b"Connection: close")
+        tail = b"\r\nConnection: close" + tail
     elif not exchange.head.http11:
-        lines.append(b"Connection: keep-alive")
-    lines.append(b"\r\n")
-    return b"\r\n".join(lines) + data if data else b"\r\n".join(lines)
+        tail = b"\r\nConnection: keep-alive" + tail
+    if exchange.steered:
+        tail = b"\r\n" + decision_line(exchange) + tail
+    return b"".join((block, b"\r\nX-Request-Id: ", exchange.request_id, tail, data))
 
 
 def decision_line(exchange: Exchange) -> bytes:
@@ -108,13 +120,21 @@ def render_switch(exchange: Exchange, head: ResponseHead) -> bytes:
 
 def edit_answer(exchange: Exchange, head: ResponseHead) -> ResponseHead:
     """The answer's head with what its route and side ask for."""
-    plan = exchange.plan
-    lines = head.lines.copy()
-    status_line = head.status_line
     if head.location:
         mapped = _map_location(exchange, split_line(head.location)[1])
         if mapped is not None:
-            lines[lines.index(head.location)] = b"Location: " + mapped
+            lines = [b"Location: " + mapped if line == head.location else line for line in head.lines]
+            head = head.evolve(head.status_line, lines)
+    plan = exchange.plan
+    if not plan.edits:
+        return head
+    if plan.last_answer is None or plan.last_answer[0] is not head:
+        plan.last_answer = (head, _edit_for_route(plan, head))
+    return plan.last_answer[1]
+
+
+def _edit_for_route(plan: Plan, head: ResponseHead) -> ResponseHead:
+    status_line, lines = head.status_line, head.lines.copy()
     if plan.split:
         status_line = temporary_status_line(head.status) or status_line
         private = private_cache_control(head.cache_control)
@@ -130,12 +150,12 @@ def edit_answer(exchange: Exchange, head: ResponseHead) -> ResponseHead:
 def _map_location(exchange: Exchange, location: bytes) -> bytes | None:
     pool = exchange.pool
     assert pool is not None
-    request = exchange.head
-    public = f"{exchange.origin.scheme}://".encode("ascii") + request.host_value
+    host = exchange.head.fields.host_value
+    public = f"{exchange.origin.scheme}://".encode("ascii") + host
     prefixes = exchange.plan.prefixes
     if pool.prefix:
         inner, outer = prefixes or (b"", b"")
         prefixes = (pool.prefix.encode("latin-1") + inner, outer)
     # Where the endpoint is the public address itself, there is nothing to map.
-    authority = b"\x00" if pool.authority == request.host_value else pool.authority
+    authority = b"\x00" if pool.authority == host else pool.authority
     return map_location(location, authority, public, prefixes)

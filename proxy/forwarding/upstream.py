@@ -54,8 +54,6 @@ class UpstreamConnection(asyncio.Protocol):
     closing = False
     idle_since = 0.0
     _head: ResponseHead | None = None
-    _last_head: ResponseHead
-    _last_block = b""
     _body: Body | None = None  # None while an answer's head is awaited
     _left = 0
     _decoder: ChunkedDecoder | None = None
@@ -153,10 +151,11 @@ class UpstreamConnection(asyncio.Protocol):
             self._held = b""
             try:
                 block = data[:end]
-                if block != self._last_block:  # answers to like requests have like heads
-                    self._last_head = PARSER.parse(block)
-                    self._last_block = block
-                head = self._last_head
+                pool = self.pool
+                head = pool.last_head
+                if head is None or block != pool.last_block:
+                    head = pool.last_head = PARSER.parse(block)
+                    pool.last_block = block
                 data = data[end + 4 :]
                 if head.status >= 200:
                     self._head = head

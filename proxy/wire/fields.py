@@ -12,7 +12,8 @@ from itertools import filterfalse
 from typing import Any, Final, NamedTuple
 
 # RFC 9110 sections 5.1 and 5.5. No obs-fold, no bare CR or LF, no control bytes but HTAB; obs-text passes.
-_LINE = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+):([^\x00-\x08\x0a-\x1f\x7f]*)")
+_NAME = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+_VALUE = re.compile(rb"[^\x00-\x08\x0a-\x1f\x7f]*")
 
 SECRET_NAMES: Final = frozenset(
     {b"authorization", b"proxy-authorization", b"cookie", b"set-cookie", b"x-api-key", b"x-auth-token"}
@@ -53,10 +54,10 @@ class BadLine(ValueError):
 
 def split_line(line: bytes) -> tuple[bytes, bytes]:
     """Name (lower case) and value (white space around it cut) of a field line. Raises BadLine."""
-    match = _LINE.fullmatch(line)
-    if match is None:
+    name, colon, value = line.partition(b":")
+    if not colon or not _NAME.fullmatch(name) or not _VALUE.fullmatch(value):
         raise BadLine(_explain(line))
-    return match.group(1).lower(), match.group(2).strip(b" \t")
+    return name.lower(), value.strip(b" \t")
 
 
 def _explain(line: bytes) -> str:
@@ -80,7 +81,7 @@ class LineTable:
 
     def __init__(self, classify: Classify) -> None:
         self._classify = classify
-        self._names: dict[bytes, Fate | Read] = {}
+        self._names: dict[bytes, tuple[Fate | Read, bool]] = {}  # by the name as spelled
         self._plain: set[bytes] = set()
         self.verdicts: dict[bytes, Verdict] = {}
         self._is_plain = self._plain.__contains__
@@ -95,13 +96,12 @@ class LineTable:
 
     def learn(self, line: bytes) -> Verdict:
         """The verdict on a line that is not in `verdicts`. Raises BadLine, or what reading its value raises."""
-        match = _LINE.fullmatch(line)
-        if match is None:
-            raise BadLine(_explain(line))
-        name = match.group(1).lower()
-        read = self._names.get(name) or self._learn_name(name)
-        verdict = read if isinstance(read, Fate) else read(match.group(2).strip(b" \t"))
-        if name not in _NEVER_KEPT and len(line) <= self.LONGEST:
+        colon = line.find(b":")
+        read, kept = self._names.get(line[:colon]) or self._learn_name(line, colon)
+        if not _VALUE.fullmatch(line, colon + 1):
+            raise BadLine("a field line holds bytes that HTTP does not allow")
+        verdict = read if read is PASS or read is DROP else read(line[colon + 1 :].strip(b" \t"))
+        if kept and len(line) <= self.LONGEST:
             self._keep(line, verdict)
         return verdict
 
@@ -115,8 +115,13 @@ class LineTable:
         else:
             self.verdicts[line] = verdict
 
-    def _learn_name(self, name: bytes) -> Fate | Read:
-        meaning = self._classify(name)
+    def _learn_name(self, line: bytes, colon: int) -> tuple[Fate | Read, bool]:
+        """What a name means, and whether lines with it are kept."""
+        name = line[:colon]
+        if colon < 0 or not _NAME.fullmatch(name):
+            raise BadLine(_explain(line))
+        lower = name.lower()
+        meaning = (self._classify(lower), lower not in _NEVER_KEPT)
         if len(self._names) < self.BOUND:  # names are few; a client that makes them up fills no memory
             self._names[name] = meaning
         return meaning

@@ -125,17 +125,38 @@ class Extras:
 NO_EXTRAS: Final = Extras()
 
 
-class RequestHead:
-    """A judged request head.
+class RequestFields:
+    """The field lines of a head, and what they were found to mean. Not changed once they are read.
 
-    `lines` are the field lines to forward, in the client's order and spelling, Host among them (`host_line`).
-    `path` is the normal form; `plain_line` the request line as sent, where that is what may be forwarded.
+    `lines` are those to forward, in the client's order and spelling, Host among them (`host_line`).
     """
 
     __slots__ = (
-        "absolute", "chunked", "content_length", "extras", "fields", "host", "host_line", "host_value", "http11",
-        "lines", "method", "path", "plain_line", "raw_query", "traceparent",
+        "block", "chunked", "content_length", "extras", "host", "host_line", "host_value", "lines", "raw",
+        "traceparent",
     )  # fmt: skip
+
+    def __init__(self, raw: bytes, lines: list[bytes]) -> None:
+        self.raw = raw  # as sent, each line with a leading CRLF
+        self.lines = lines
+        self.block = b""  # the lines to forward, each with a leading CRLF
+        self.host = ""
+        self.host_line = self.host_value = self.traceparent = b""
+        self.content_length: int | None = None
+        self.chunked = False
+        self.extras = NO_EXTRAS
+
+    def replace(self, old: bytes, new: bytes) -> None:
+        self.lines[self.lines.index(old)] = new
+
+
+class RequestHead:
+    """A judged request head: the request line taken apart, and the fields.
+
+    `path` is the normal form; `plain_line` the request line as sent, where that is what may be forwarded.
+    """
+
+    __slots__ = ("authority", "fields", "http11", "method", "path", "plain_line", "raw_query")
 
     def __init__(self, method: str, path: str, raw_query: str | None, http11: bool, plain_line: bytes = b"") -> None:
         self.method = method
@@ -143,48 +164,36 @@ class RequestHead:
         self.raw_query = raw_query
         self.http11 = http11
         self.plain_line = plain_line
-        self.absolute = False
-        self.host = ""
-        self.host_line = self.host_value = self.traceparent = b""
-        self.content_length: int | None = None
-        self.chunked = False
-        self.extras = NO_EXTRAS
-        self.lines: list[bytes]
-        self.fields = b""  # all field lines as sent, each with a leading CRLF
+        self.authority = b""  # of a target in absolute form
+        self.fields: RequestFields
 
     @property
     def query(self) -> str:
         return self.raw_query or ""
 
     @property
+    def host(self) -> str:
+        """Lower case, without the port; empty where an HTTP/1.0 request named none."""
+        return self.fields.host
+
+    @property
+    def extras(self) -> Extras:
+        return self.fields.extras
+
+    @property
     def keep_alive(self) -> bool:
         """Whether the client means to send another request on this connection (RFC 9112 section 9.3)."""
-        named = self.extras.connection
+        named = self.fields.extras.connection
         return b"close" not in named if self.http11 else b"keep-alive" in named and b"close" not in named
 
     @property
     def has_body(self) -> bool:
-        return self.chunked or bool(self.content_length)
-
-    def adopt(self, other: "RequestHead") -> None:
-        """Take what a head with the very same field lines was found to mean."""
-        self.fields = other.fields
-        self.lines = other.lines
-        self.host = other.host
-        self.host_line = other.host_line
-        self.host_value = other.host_value
-        self.content_length = other.content_length
-        self.chunked = other.chunked
-        self.traceparent = other.traceparent
-        self.extras = other.extras
-
-    def replace_line(self, old: bytes, new: bytes) -> None:
-        self.lines[self.lines.index(old)] = new
+        return self.fields.chunked or bool(self.fields.content_length)
 
     def values(self, name: str) -> Sequence[str]:
         """The values of a field that is forwarded, in order; `name` in lower case."""
         wanted = name.encode("latin-1")
-        pairs = (split_line(line) for line in self.lines)
+        pairs = (split_line(line) for line in self.fields.lines)
         return [value.decode("latin-1") for key, value in pairs if key == wanted]
 
     def __repr__(self) -> str:
@@ -204,22 +213,28 @@ class RequestParser:
         `previous` is the head before it on the same connection: clients mostly send the same fields again.
         """
         cut = block.find(b"\r\n")
-        head = self._parse_line(block if cut < 0 else block[:cut])
-        fields = b"" if cut < 0 else block[cut:]
-        if previous is not None and fields == previous.fields and head.plain_line and previous.plain_line:
-            head.adopt(previous)
-            return head
-        head.fields = fields
-        self._read_fields(head, fields.split(b"\r\n"))
-        if head.extras is not NO_EXTRAS or head.chunked or head.absolute or not head.host_line:
-            _judge(head)
+        if cut < 0:
+            cut = len(block)
+        head = self._parse_line(block[:cut])
+        raw = block[cut:]
+        if (
+            previous is not None
+            and raw == previous.fields.raw
+            and head.method == previous.method
+            and head.plain_line
+            and previous.plain_line
+        ):
+            head.fields = previous.fields
+        else:
+            head.fields = self._read_fields(head, raw)
         return head
 
-    def _read_fields(self, head: RequestHead, lines: list[bytes]) -> None:
+    def _read_fields(self, head: RequestHead, raw: bytes) -> RequestFields:
+        lines = raw.split(b"\r\n")
         if len(lines) > MAX_FIELDS:
             raise Refusal(431, "head_too_large", f"the head has more than {MAX_FIELDS} field lines")
         del lines[0]  # what stands before the first CRLF
-        head.lines = lines
+        fields = RequestFields(raw, lines)
         table = self.table
         seen = table.verdicts.get
         try:
@@ -228,9 +243,12 @@ class RequestParser:
                 if verdict is DROP:
                     lines.remove(line)
                 elif verdict is not PASS:
-                    _note(head, verdict, line)
+                    _note(head, fields, verdict, line)
         except BadLine as error:
             raise bad_head(str(error)) from None
+        _judge(head, fields)
+        fields.block = b"".join([b"\r\n" + line for line in fields.lines])
+        return fields
 
     def _parse_line(self, line: bytes) -> RequestHead:
         match = _PLAIN_LINE.fullmatch(line)
@@ -289,8 +307,7 @@ def _read_target(head: RequestHead, target: str, allow_encoded_slash: bool) -> N
         if absolute is None:
             raise bad_head("the request target is neither a path nor an absolute http URI")
         # RFC 9112 section 3.2.2: the authority of an absolute target replaces the Host field.
-        head.absolute = True
-        head.host_value = absolute.group(1).encode("latin-1")
+        head.authority = absolute.group(1).encode("latin-1")
         target = absolute.group(2)
         if not target.startswith("/"):
             target = "/" + target
@@ -303,46 +320,45 @@ def _read_target(head: RequestHead, target: str, allow_encoded_slash: bool) -> N
         raise bad_head(str(error)) from None
 
 
-def _note(head: RequestHead, field: Field, line: bytes) -> None:
+def _note(head: RequestHead, fields: RequestFields, field: Field, line: bytes) -> None:
     name = field.name
     if name == "host":
-        if head.host_line:
+        if fields.host_line:
             raise bad_head("there are two Host fields")
-        head.host_line = line
-        head.host = field.parsed
-        if not head.absolute:
-            head.host_value = field.value
+        fields.host_line = line
+        fields.host = field.parsed
+        fields.host_value = field.value
     elif name == "traceparent":
-        head.lines.remove(line)
-        head.traceparent = field.value if not head.traceparent else b"?"  # two of them are as good as none
+        fields.lines.remove(line)
+        fields.traceparent = field.value if not fields.traceparent else b"?"  # two of them are as good as none
     elif name == "content-length":
-        if head.content_length is not None:
+        if fields.content_length is not None:
             raise bad_head("there are two Content-Length fields")
-        head.content_length = field.parsed
+        fields.content_length = field.parsed
         if field.value[:1] == b"0":  # leading zeros are not passed on
-            head.replace_line(line, b"Content-Length: %d" % field.parsed)
+            fields.replace(line, b"Content-Length: %d" % field.parsed)
     elif name == "transfer-encoding":
-        if head.chunked or field.parsed != (b"chunked",):
+        if fields.chunked or field.parsed != (b"chunked",):
             raise bad_head("the only transfer coding understood is `chunked`, once and alone")
-        head.chunked = True
-        head.lines.remove(line)
+        fields.chunked = True
+        fields.lines.remove(line)
     elif name == "expect":
         if not head.http11:  # RFC 9110 section 10.1.1
-            head.lines.remove(line)
+            fields.lines.remove(line)
     else:
-        if head.extras is NO_EXTRAS:
-            head.extras = Extras()
-        _note_extra(head, head.extras, field, line)
+        if fields.extras is NO_EXTRAS:
+            fields.extras = Extras()
+        _note_extra(head, fields, field, line)
 
 
-def _note_extra(head: RequestHead, extras: Extras, field: Field, line: bytes) -> None:
-    name = field.name
+def _note_extra(head: RequestHead, fields: RequestFields, field: Field, line: bytes) -> None:
+    name, extras = field.name, fields.extras
     if name == "grpc":
         extras.grpc = True
         return
     if name == "max-forwards" and head.method != "OPTIONS":
         return  # RFC 9110 section 7.6.2: of no meaning to other methods
-    head.lines.remove(line)
+    fields.lines.remove(line)
     if name == "connection":
         extras.connection += field.parsed
     elif name == "upgrade":
@@ -364,38 +380,39 @@ _PLAIN_CONNECTION: Final = frozenset({b"keep-alive", b"close", b"upgrade", b"te"
 _NOT_TO_NOMINATE: Final = frozenset({b"host", b"content-length", b"expect"})
 
 
-def _judge(head: RequestHead) -> None:
+def _judge(head: RequestHead, fields: RequestFields) -> None:
     """What can only be said of the whole head (RFC 9112 sections 3.2, 6.1 and 6.3)."""
     if head.http11:
-        if not head.host_line:
+        if not fields.host_line:
             raise bad_head("an HTTP/1.1 request needs a Host field")
-    elif head.chunked:
+    elif fields.chunked:
         raise bad_head("Transfer-Encoding is not allowed in HTTP/1.0")
-    if head.chunked and head.content_length is not None:
+    if fields.chunked and fields.content_length is not None:
         raise bad_head("both Content-Length and Transfer-Encoding are there")
-    if head.absolute:
-        _take_absolute_host(head)
-    named = head.extras.connection
+    if head.authority:
+        _take_authority(head.authority, fields)
+    named = fields.extras.connection
     if named and not _PLAIN_CONNECTION.issuperset(named):
-        _drop_nominated(head, frozenset(named) - _NOT_TO_NOMINATE)
+        _drop_nominated(fields, frozenset(named) - _NOT_TO_NOMINATE)
 
 
-def _take_absolute_host(head: RequestHead) -> None:
-    head.host = parse_host(head.host_value)
-    line = b"Host: " + head.host_value
-    if head.host_line:
-        head.replace_line(head.host_line, line)
+def _take_authority(authority: bytes, fields: RequestFields) -> None:
+    fields.host = parse_host(authority)
+    fields.host_value = authority
+    line = b"Host: " + authority
+    if fields.host_line:
+        fields.replace(fields.host_line, line)
     else:
-        head.lines.append(line)
-    head.host_line = line
+        fields.lines.append(line)
+    fields.host_line = line
 
 
-def _drop_nominated(head: RequestHead, nominated: frozenset[bytes]) -> None:
+def _drop_nominated(fields: RequestFields, nominated: frozenset[bytes]) -> None:
     """RFC 9110 section 7.6.1: what Connection names goes no further."""
-    extras = head.extras
-    head.lines = [line for line in head.lines if split_line(line)[0] not in nominated]
+    extras = fields.extras
+    fields.lines = [line for line in fields.lines if split_line(line)[0] not in nominated]
     extras.forwarding = tuple(pair for pair in extras.forwarding if pair[0].name.encode() not in nominated)
     if b"tracestate" in nominated:
         extras.tracestate = ()
     if b"traceparent" in nominated:
-        head.traceparent = b""
+        fields.traceparent = b""

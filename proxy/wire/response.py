@@ -94,8 +94,8 @@ class ResponseHead:
     """
 
     __slots__ = (
-        "cache_control", "coding", "connection", "content_length", "dated", "http11", "lines", "location", "status",
-        "status_line", "upgrade",
+        "block", "cache_control", "coding", "connection", "content_length", "dated", "http11", "lines", "location",
+        "status", "status_line", "upgrade",
     )  # fmt: skip
 
     def __init__(self, status: int, status_line: bytes, http11: bool, lines: list[bytes]) -> None:
@@ -109,6 +109,7 @@ class ResponseHead:
         self.cache_control: tuple[bytes, ...] = ()
         self.upgrade = self.location = b""
         self.dated = False
+        self.block = b""
 
     @property
     def keep_alive(self) -> bool:
@@ -118,8 +119,14 @@ class ResponseHead:
     def evolve(self, status_line: bytes, lines: list[bytes]) -> "ResponseHead":
         """The same answer for the client, with another status line and other lines."""
         head = ResponseHead(self.status, status_line, self.http11, lines)
-        head.dated = self.dated  # the rest has served its purpose
+        head.dated = self.dated
+        head.cache_control = self.cache_control
+        head.render()
         return head
+
+    def render(self) -> None:
+        """Put `block` together: status line and lines, without a CRLF at the end."""
+        self.block = b"\r\n".join((self.status_line, *self.lines))
 
     def body(self, method: str) -> Body:
         """How the body is delimited, given the request's method. Raises BadAnswer (RFC 9112 section 6.3)."""
@@ -169,7 +176,8 @@ class ResponseParser:
         if head.connection and not _PLAIN_CONNECTION.issuperset(head.connection):
             _drop_nominated(head, frozenset(head.connection) - _NOT_TO_NOMINATE)
         if status == 204 or status < 200:
-            head.lines = [line for line in lines if not line[:15].lower().startswith(b"content-length:")]
+            head.lines = [line for line in head.lines if not line[:15].lower().startswith(b"content-length:")]
+        head.render()
         return head
 
     def _read_status_line(self, line: bytes) -> tuple[int, bytes, bool]:

@@ -91,11 +91,7 @@ class ProxyApp:
             answer = forwarder.refuse(refusal)
             await client.send_whole(answer, forwarder.ids.fresh(), with_body=scope["method"] != "HEAD")
             return
-        if exchange.plan.answer is not None:
-            exchange.answer_here(exchange.plan.answer)
-            await client.deliver(exchange)
-            return
-        exchange.start(b"", last=body.done)
+        exchange.start(b"", body.done)
         pump = asyncio.create_task(_pump_body(receive, client, exchange, head, body))
         try:
             await client.deliver(exchange)
@@ -126,7 +122,7 @@ async def _pump_body(
 
 def _frame(message: Message, head: RequestHead, body: RequestBody) -> bytes:
     content = message.get("body", b"")
-    if not head.chunked:
+    if not head.fields.chunked:
         return body.take(content)
     # The server has taken the chunks apart; the size limit is the same.
     framed = body.take(encode_chunk(content)) if content else b""
