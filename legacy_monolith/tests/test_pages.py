@@ -1,6 +1,7 @@
 import re
 
 import pytest
+from django.db import connection
 from django.test import Client, RequestFactory, override_settings
 
 from legacy_monolith.accounts.models import User
@@ -215,6 +216,15 @@ def test_nothing_outside_the_folders_is_served(client, scratch, path):
     (scratch / "token-key.pem").touch()
     assert client.get(f"/media/{path}").status_code == 404
     assert client.get(f"/static/{path}").status_code == 404
+
+
+def test_it_is_not_ready_without_its_tables(client):
+    assert client.get("/readyz").status_code == 200
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE catalogue_product RENAME TO elsewhere")
+    answer = client.get("/readyz")
+    assert (answer.status_code, answer.json()["ready"]) == (503, False)
+    assert client.get("/healthz").status_code == 200
 
 
 def test_a_foreign_host_is_refused(client):

@@ -2,6 +2,8 @@ import base64
 import json
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from .shop import get
 
@@ -106,9 +108,6 @@ def test_stock_lists_what_is_for_sale_by_sku(client):
 
 
 def test_lists_cost_the_same_number_of_queries_however_long(client, shop):
-    from django.db import connection
-    from django.test.utils import CaptureQueriesContext
-
     with CaptureQueriesContext(connection) as short:
         get(client, "/api/products?limit=1")
     with CaptureQueriesContext(connection) as long:

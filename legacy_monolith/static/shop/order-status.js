@@ -1,6 +1,7 @@
 // Follows the status of the order on this page; the page is complete without it.
 const place = document.getElementById("status");
 const history = document.getElementById("history");
+const cancellable = ["pending", "confirmed"];
 const last = ["delivered", "cancelled"];
 
 if (place?.dataset.events) {
@@ -17,10 +18,12 @@ if (place?.dataset.events) {
       const item = document.createElement("li");
       const time = document.createElement("time");
       time.dateTime = at;
-      time.textContent = new Date(at).toLocaleString("en-GB", { dateStyle: "long", timeStyle: "short", timeZone: "UTC" });
+      const shape = { day: "numeric", month: "long", year: "numeric", hour: "2-digit", minute: "2-digit", timeZone: "UTC" };
+      time.textContent = new Date(at).toLocaleString("en-GB", shape).replace(" at ", ", ");
       item.append(`${label} `, time);
       history.append(item);
     }
+    if (!cancellable.includes(status)) document.getElementById("cancel")?.remove();
     if (last.includes(status)) source.close();
   });
 }
