@@ -8,8 +8,8 @@ import click
 from proxy.cli.address import AddressType
 from proxy.cli.options import config_option
 from proxy.config.model import Address
+from proxy.control.spawner import Commands
 from proxy.control.startup import Wanted, serve
-from proxy.control.supervisor import Commands
 from proxy.observability.log import Log
 
 MAX_WORKERS = 256

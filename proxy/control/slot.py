@@ -41,7 +41,7 @@ class Slot:
             self.successor = None
             return None
         self.current, self.successor = self.successor, None
-        if self.current is not None:
+        if self.current is not None or child.kill_at is not None:
             return None
         delay, self.backoff = self.backoff.after(child.lived_seconds)
         self.start_at = clock.monotonic() + delay

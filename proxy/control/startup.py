@@ -18,7 +18,8 @@ from proxy.control.folder import private_folder, write_atomically
 from proxy.control.launch import Launch, override_addresses, write_launch
 from proxy.control.listeners import BACKLOG, bound_address, is_loopback
 from proxy.control.listeners import listen as bind
-from proxy.control.supervisor import Commands, Sockets, Supervisor
+from proxy.control.spawner import Commands, Sockets, Spawner
+from proxy.control.supervisor import Supervisor
 from proxy.control.token import VARIABLE, Token, ensure_token, find_token
 from proxy.observability.log import Log
 
@@ -52,11 +53,10 @@ def serve(wanted: Wanted, commands: Commands, *, environ: Mapping[str, str], log
         stack.enter_context(console_address_kept(snapshot.state_dir, launch.console_bound[0]))
         write_launch(launch)
         write_atomically(launch.snapshot_file, dump_snapshot(snapshot))
+        sockets = Sockets(public, console, stack.enter_context(_listen_for_links(launch)))
         return Supervisor(
-            launch,
-            commands,
-            Sockets(public, console, stack.enter_context(_listen_for_links(launch))),
-            environ=environ,
+            wanted.workers,
+            Spawner(commands, sockets, launch.folder, environ),
             log=log,
             read_listen=lambda: _read_listen(launch, snapshot.listen),
             announce=lambda: announce(log, launch, snapshot, token, environ),

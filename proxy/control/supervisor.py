@@ -10,24 +10,21 @@ import selectors
 import signal
 import socket
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from enum import Enum
 
 from proxy import clock
 from proxy.config.model import Listen
-from proxy.control.child import Child, start
-from proxy.control.launch import Launch
+from proxy.control.child import Child
 from proxy.control.link import Message
 from proxy.control.signals import on_terminal, wakeup
 from proxy.control.slot import Slot
-from proxy.control.token import VARIABLE
+from proxy.control.spawner import Spawner
 from proxy.observability.log import Log
 
 SUCCESSOR_SECONDS = 30.0  # a new worker that does not serve within it is given up
 GRACE_SECONDS = 5.0  # beyond drain_timeout, which the workers keep themselves
-KEEP_BYTES = str(256 * 1024 * 1024)
 _SIGNALS = (signal.SIGHUP, signal.SIGTERM, signal.SIGINT, signal.SIGUSR2, signal.SIGCHLD)
 
 
@@ -41,23 +38,6 @@ class Phase(Enum):
     CLOSING = "closing"  # workers are gone, the control process ends
 
 
-@dataclass(frozen=True, slots=True)
-class Commands:
-    """How the two kinds of child are started; each gets `--runtime`, `--generation` and its descriptors appended."""
-
-    worker: tuple[str, ...]
-    control: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Sockets:
-    """What was bound before any child started."""
-
-    public: Sequence[socket.socket]
-    console: Sequence[socket.socket]
-    link: socket.socket
-
-
 class Supervisor:
     """One running `strangler serve`.
 
@@ -66,24 +46,19 @@ class Supervisor:
 
     def __init__(
         self,
-        launch: Launch,
-        commands: Commands,
-        sockets: Sockets,
+        workers: int,
+        spawner: Spawner,
         *,
-        environ: Mapping[str, str],
         log: Log,
         read_listen: Callable[[], Listen],
         announce: Callable[[], None],
     ) -> None:
-        self._launch = launch
-        self._commands = commands
-        self._sockets = sockets
-        self._environ = environ
+        self._spawner = spawner
         self._log = log
         self._read_listen = read_listen
         self._announce = announce
         self._control = Slot("control")
-        self._workers = [Slot(f"worker-{number}", number) for number in range(launch.workers)]
+        self._workers = [Slot(f"worker-{number}", number) for number in range(workers)]
         self._rolling: deque[Slot] = deque()
         self._phase = Phase.STARTING
         self._drain_at = 0.0
@@ -123,7 +98,9 @@ class Supervisor:
         slot.start_at = None
         self._generation += 1
         try:
-            child = self._spawn(slot)
+            is_control = slot is self._control
+            spawner, generation = self._spawner, self._generation
+            child = spawner.control(generation) if is_control else spawner.worker(slot.number, generation)
         except OSError as error:
             delay, slot.backoff = slot.backoff.after(0)
             slot.start_at = None if successor else clock.monotonic() + delay
@@ -135,23 +112,8 @@ class Supervisor:
             slot.current = child
         self._selector.register(child.reports, selectors.EVENT_READ, (slot, child))
         self._tell_control()
-        if slot is self._control and self._reload_wanted:
+        if is_control and self._reload_wanted:
             self._reload()
-
-    def _spawn(self, slot: Slot) -> Child:
-        if slot is self._control:
-            return start(
-                [*self._commands.control, f"--runtime={self._launch.folder}"],
-                generation=self._generation,
-                environ=self._environ,
-                inherited={"console-fd": self._sockets.console, "link-fd": [self._sockets.link]},
-            )
-        return start(
-            [*self._commands.worker, f"--runtime={self._launch.folder}", f"--worker={slot.number}"],
-            generation=self._generation,
-            environ=worker_environ(self._environ),
-            inherited={"public-fd": self._sockets.public},
-        )
 
     def _reap(self) -> None:
         for slot in self._slots():
@@ -164,7 +126,7 @@ class Supervisor:
         self._forget_reports(child)
         child.reports.close()
         expected = child.kill_at is not None
-        if slot.successor is child:
+        if slot.successor is child and not expected:
             self._rolling.clear()
             self._log.failure("rolling_restart_stopped", child=slot.name, exit_code=code, detail="the old one goes on")
         delay = slot.lose(child)
@@ -322,8 +284,7 @@ class Supervisor:
 
     def _drain(self) -> None:
         self._phase = Phase.DRAINING
-        for listener in self._sockets.public:
-            listener.close()  # the workers hold the last descriptors now: when they stop accepting, the port closes
+        self._spawner.close_public()
         for slot in self._workers:
             for child in slot.children():
                 child.end(within_seconds=self._drain_timeout.total_seconds() + GRACE_SECONDS)
@@ -344,12 +305,3 @@ class Supervisor:
         if self._rolling and self._rolling[0].successor is None:
             return 0
         return max(0.0, min(times) - clock.monotonic()) if times else None
-
-
-def worker_environ(environ: Mapping[str, str]) -> dict[str, str]:
-    """A worker's environment: without the console's token, and with glibc told to keep what 100 KiB answers free.
-
-    With glibc's own thresholds every such answer maps and unmaps memory anew.
-    """
-    kept = {name: value for name, value in environ.items() if name != VARIABLE}
-    return {"MALLOC_MMAP_THRESHOLD_": KEEP_BYTES, "MALLOC_TRIM_THRESHOLD_": KEEP_BYTES} | kept

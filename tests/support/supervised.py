@@ -10,9 +10,9 @@ from datetime import timedelta
 from pathlib import Path
 
 from proxy.config.model import Address, Listen
-from proxy.control.launch import Launch
 from proxy.control.listeners import bound_address, listen
-from proxy.control.supervisor import Commands, Sockets, Supervisor
+from proxy.control.spawner import Commands, Sockets, Spawner
+from proxy.control.supervisor import Supervisor
 from proxy.observability.log import Log
 
 FAKE = (sys.executable, "-S", "-E", str(Path(__file__).with_name("fake_child.py")))
@@ -25,16 +25,13 @@ def main(folder: str, workers: str, drain_delay: str, drain_timeout: str) -> int
     public = listen(Address("127.0.0.1", 0), key="listen.public")
     console = listen(Address("127.0.0.1", 0), key="listen.console")
     links = socket.socket(socket.AF_UNIX)
-    addresses = tuple(map(bound_address, public))
     log = Log("supervisor")
     return Supervisor(
-        Launch("routes.yaml", int(workers), folder, 0.0, addresses, addresses),
-        Commands(FAKE, FAKE),
-        Sockets(public, console, links),
-        environ=os.environ,
+        int(workers),
+        Spawner(Commands(FAKE, FAKE), Sockets(public, console, links), folder, os.environ),
         log=log,
         read_listen=lambda: times,
-        announce=lambda: log.info("ready", port=addresses[0].port),
+        announce=lambda: log.info("ready", port=bound_address(public[0]).port),
     ).run()
 
 
