@@ -18,7 +18,7 @@ ENGINES = ("protocol", "asgi")
 PEERS = ("nginx", "haproxy")
 
 HEAD_TIMEOUT = 1.0
-IDLE_TIMEOUT = 2.0
+IDLE_TIMEOUT = 1.0
 RESPONSE_TIMEOUT = 0.5
 BODY_LIMIT = 1 << 20
 
@@ -37,7 +37,7 @@ version: 1
 listen:
   public: 127.0.0.1:{public}
   console: 127.0.0.1:{console}
-  limits: {{ head: 32KiB, body: 1MiB, head_timeout: 1s, idle_timeout: 2s, connections: {connections} }}
+  limits: {{ head: 32KiB, body: 1MiB, head_timeout: 1s, idle_timeout: 1s, connections: {connections} }}
 {listen}
 upstreams:
   scripted: {{ url: "http://127.0.0.1:{scripted}" }}
@@ -139,7 +139,7 @@ NGINX = """\
 daemon off; master_process off; error_log stderr error; pid {folder}/nginx.pid;
 events {{ worker_connections 1024; }}
 http {{
-  access_log off; client_max_body_size 1m; client_header_timeout 1s; keepalive_timeout 2s;
+  access_log off; client_max_body_size 1m; client_header_timeout 1s; keepalive_timeout 1s;
   client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy; fastcgi_temp_path {folder}/f;
   uwsgi_temp_path {folder}/u; scgi_temp_path {folder}/s;
   map $http_upgrade $connection_upgrade {{ default upgrade; '' ''; }}
@@ -164,7 +164,7 @@ defaults
   timeout client 30s
   timeout server 30s
   timeout http-request 1s
-  timeout http-keep-alive 2s
+  timeout http-keep-alive 1s
   timeout tunnel 30s
   retries 1
 frontend public

@@ -20,7 +20,7 @@ def main(path: str, port: str) -> None:
         proxy_headers=False,  # whom to believe is for routes.yaml to say
         server_header=False,
         date_header=False,
-        timeout_keep_alive=2,
+        timeout_keep_alive=1,
     )
 
 

@@ -88,6 +88,18 @@ async def _expect_502(gateway: Gateway, name: str) -> None:
     assert (await gateway.ask(gateway.request())).body == b"next"
 
 
+@ours
+@requires("RFC 9112 §5.1")
+@pytest.mark.parametrize("line", [b"X-Knowns", b"Content-Lengths", b"Dates"])
+async def test_line_without_a_colon_is_502_though_it_begins_like_a_known_field(gateway: Gateway, line: bytes) -> None:
+    known = b"HTTP/1.1 200 OK\r\nX-Known: 1\r\nDate: Wed, 21 Oct 2015 07:28:00 GMT\r\nContent-Length: 4\r\n\r\nnext"
+    gateway.upstream.answers(known)
+    assert (await gateway.ask(gateway.request())).body == b"next"
+    gateway.upstream.answers(b"HTTP/1.1 200 OK\r\n" + line + b"\r\nContent-Length: 2\r\n\r\nok", then="close")
+    answer = await gateway.ask(gateway.request())
+    assert answer.status == 502, answer
+
+
 @requires("RFC 9112 §5.2", "RFC 9112 §2.2")
 @pytest.mark.parametrize("fields", [b"X-A: 1\r\n 2\r\n", b"X-A: 1\nX-B: 2\r\n"], ids=["fold", "bare LF"])
 async def test_answer_that_may_be_repaired_is_repaired_or_502(gateway: Gateway, fields: bytes) -> None:

@@ -54,6 +54,19 @@ async def test_malformed_field_line_is_refused(gateway: Gateway, fields: bytes) 
     await gateway.refuses(_head(gateway, fields), 400, closes=True)
 
 
+@wire
+@requires("RFC 9112 §5.1")
+@pytest.mark.parametrize("line", [b"X-Knowns", b"Accepts", b"Hosts", b"Content-Lengths"])
+async def test_line_without_a_colon_is_refused_though_it_begins_like_a_known_field(
+    gateway: Gateway, line: bytes
+) -> None:
+    """A parser that remembers names must not find one where there is no colon to end it."""
+    fields = ["X-Known: 1", "Accept: */*", "Content-Length: 0"]
+    assert (await gateway.ask(gateway.request("GET", "", *fields))).status == 200
+    gateway.upstream.requests.clear()
+    await gateway.refuses(_head(gateway, line + b"\r\n"), 400, closes=True)
+
+
 @ours
 @wire
 @requires("RFC 9112 §2.2")

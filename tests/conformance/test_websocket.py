@@ -6,6 +6,7 @@ import struct
 import pytest
 
 from tests.conformance.case import Gateway, assert_problem, ours, requires, wire
+from tests.conformance.engines import IDLE_TIMEOUT
 from tests.conformance.test_streaming import BUFFERED_AT_MOST, still
 from tests.support.messages import EndedError
 from tests.support.raw_client import Answer, RawClient
@@ -466,6 +467,6 @@ async def test_tunnel_outlives_the_timeouts_of_requests(gateway: Gateway) -> Non
     gateway.upstream.runs(accepts(echo))
     client, _ = await opened(gateway)
     with pytest.raises(EndedError, match="timeout"):
-        await client.read_until(b"never", within=2.5)
+        await client.read_until(b"never", within=IDLE_TIMEOUT + 0.5)
     await client.send(encode(TEXT, b"still here", mask=True))
     assert await read_frame(client) == Frame(TEXT, b"still here")
