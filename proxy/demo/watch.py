@@ -1,0 +1,127 @@
+"""The demo to play with: says where everything is, then one line whenever a route moves, fails or comes back.
+
+It runs until it is interrupted or a part ends.
+"""
+
+import http.client
+import os
+import shutil
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from proxy import clock
+from proxy.control.token import find_token
+from proxy.demo import page
+from proxy.demo.moves import Console, Seen, moves
+from proxy.demo.parts import Parts
+from proxy.demo.place import Place, shown
+from proxy.demo.system import Size, running
+from proxy.demo.tour import visited
+from proxy.demo.traffic import Sample, Traffic
+from proxy.demo.web import Client
+
+SIZE = Size(products=120, orders=400, users=40)
+LOOK_EVERY_SECONDS = 0.25
+PAUSE_SECONDS = 0.2
+
+
+def play(place: Place) -> None:
+    """Run until `KeyboardInterrupt`. Raises `PartFailed` when a part ends before."""
+    page.heading("Starting a Django monolith, an inventory service and the proxy; a few seconds …")
+    with running(place, SIZE) as parts:
+        with Client(place.ports.public) as client:
+            product = f"/api/products/{client.get('/api/products?limit=1').json()['items'][0]['sku']}"
+        _say_where(place)
+        _say_what_to_try(place, product)
+        token = find_token(str(place.state_folder), os.environ).value or ""
+        page.heading("Watching, while a visitor keeps asking for a page, a product and its stock. Ctrl-C ends it all.")
+        with (
+            Console(place.ports.console, token) as console,
+            Traffic(place.ports.public, visited(product), visitors=1, pause_seconds=PAUSE_SECONDS) as traffic,
+        ):
+            _watch(parts, console, traffic)
+
+
+def _say_where(place: Place) -> None:
+    page.facts(
+        [
+            ("shop", f"{place.url('public')}/   log in as alice, alice-pass; or as admin, admin-pass, at /admin/"),
+            ("console", f"{place.url('console')}/readyz   and /metrics"),
+            ("behind it", f"monolith {place.url('monolith')}, inventory {place.url('inventory')}"),
+            ("edit", shown(place.routes_file)),
+            ("logs", f"{shown(place.folder)}/*.log"),
+        ]
+    )
+
+
+def _say_what_to_try(place: Place, product: str) -> None:
+    program, file = _program(), shown(place.routes_file)
+    page.heading("Try, in another terminal")
+    for what, command in (
+        ("which side answers (X-Strangler-Decision), and what", f"curl -i {place.url('public')}{product}"),
+        ("why", f"{program} explain -c {file} GET {product}"),
+        ("move products to the service (edit the file, or this)", _edit(file, "legacy", "cutover")),
+        ("what the server is doing", f"{program} status -c {file}"),
+        ("and back", _edit(file, "cutover", "legacy")),
+    ):
+        page.line(f"# {what}", dim=True)
+        page.line(command)
+
+
+def _edit(file: str, before: str, after: str) -> str:
+    return f"sed -i '/name: products/,/stage:/ s/stage: {before}/stage: {after}/' {file}"
+
+
+def _program() -> str:
+    """How to call this program, as it was called."""
+    called = Path(sys.argv[0])
+    if called.name == "__main__.py":
+        return f"{shown(Path(sys.executable))} -m proxy"
+    on_path = shutil.which("strangler")
+    return "strangler" if on_path and Path(on_path).samefile(called) else shown(called)
+
+
+def _watch(parts: Parts, console: Console, traffic: Traffic) -> None:
+    seen = console.look()
+    answered: dict[str, Sample] = {}
+    while True:
+        parts.check()
+        now = _look(console, seen)
+        for text, well in (*_told_by_console(seen, now), *told_by_visitors(answered, traffic.drain())):
+            page.line(f"{clock.now().astimezone():%H:%M:%S}  {text}", fg="green" if well else "red")
+        seen = now
+        time.sleep(LOOK_EVERY_SECONDS)
+
+
+def _look(console: Console, before: Seen) -> Seen:
+    try:
+        return console.look()
+    except (OSError, http.client.HTTPException):  # a control process that is being started again
+        return before
+
+
+def _told_by_console(before: Seen, now: Seen) -> Iterator[tuple[str, bool]]:
+    for move in moves(before, now):
+        yield f"{move.route} moved from {move.before} to {move.after} (revision {move.revision})", True
+    if now.problem and now.problem != before.problem:
+        yield f"refused: {now.problem}; revision {now.revision} goes on serving", False
+    elif before.problem and not now.problem:
+        yield "the file is good again", True
+
+
+def told_by_visitors(answered: dict[str, Sample], samples: Iterable[Sample]) -> Iterator[tuple[str, bool]]:
+    """A line for each path that is answered otherwise than before. Remembers the last answers in `answered`."""
+    for sample in samples:
+        before = answered.get(sample.path)
+        answered[sample.path] = sample
+        if before is not None and (before.status, before.side) != (sample.status, sample.side):
+            yield f"GET {sample.path}: now {_fate(sample)} (before: {_fate(before)})", sample.well
+
+
+def _fate(sample: Sample) -> str:
+    if not sample.status:
+        return f"no answer, {sample.problem}"
+    by = {"legacy": " from the monolith", "service": " from the service"}.get(sample.side, " from the proxy itself")
+    return f"{sample.status}{by}"
