@@ -8,8 +8,7 @@ import re
 import time
 from uuid import uuid4
 
-from asgiref.sync import iscoroutinefunction
-from django.utils.decorators import sync_and_async_middleware
+from django.utils.decorators import sync_only_middleware
 
 from . import log
 
@@ -19,25 +18,24 @@ TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")  
 PROBES = ("/healthz", "/readyz")
 
 
-@sync_and_async_middleware
+@sync_only_middleware
 def request_log(get_response):
-    if iscoroutinefunction(get_response):
-
-        async def middleware(request):
-            started = _begin(request)
-            response = await get_response(request)
-            _end(request, response, started)
-            return response
-
-    else:
-
-        def middleware(request):
-            started = _begin(request)
-            response = get_response(request)
-            _end(request, response, started)
-            return response
+    def middleware(request):
+        started = _begin(request)
+        response = get_response(request)
+        _end(request, response, started)
+        return response
 
     return middleware
+
+
+@sync_only_middleware
+def in_one_thread(get_response):
+    """Does nothing, but must stand last: for a middleware that can be both, Django takes the kind of the one behind it.
+
+    So the whole chain runs in one thread; otherwise each member of it would go to a thread and back, twice a request.
+    """
+    return get_response
 
 
 def _begin(request) -> float:

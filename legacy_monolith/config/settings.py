@@ -47,6 +47,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "legacy_monolith.config.middleware.in_one_thread",
 ]
 ROOT_URLCONF = "legacy_monolith.config.urls"
 ASGI_APPLICATION = "legacy_monolith.config.asgi.application"
