@@ -127,6 +127,11 @@ class Wire:
         return port
 
     @property
+    def peer_port(self) -> int:
+        port: int = self._writer.get_extra_info("peername")[1]
+        return port
+
+    @property
     def closing(self) -> bool:
         """Our side has closed or torn down the connection."""
         return self._writer.is_closing()
