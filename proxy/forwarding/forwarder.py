@@ -104,13 +104,13 @@ class Forwarder:
             exchange.upgrade = _agreed_upgrade(head, plan)
         return exchange
 
-    def refuse(self, refusal: Refusal) -> LocalAnswer:
-        """The answer to a request that no exchange was made for."""
+    def refuse(self, refusal: Refusal) -> tuple[LocalAnswer, bytes]:
+        """The answer to a request that no exchange was made for, and the request's id."""
+        request_id = self.ids.fresh()
         if refusal.status < 400:  # the last hop of an OPTIONS request answers for itself
-            return LocalAnswer(refusal.status, "OK", (ALLOW_LINE,))
+            return LocalAnswer(refusal.status, "OK", (ALLOW_LINE,)), request_id
         self.counters.count_refusal(refusal.outcome)
-        request_id = self.ids.fresh().decode("ascii")
-        return problem(refusal.status, refusal.outcome, request_id, refusal.detail)
+        return problem(refusal.status, refusal.outcome, request_id.decode("ascii"), refusal.detail), request_id
 
     # observation
 

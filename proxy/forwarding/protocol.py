@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import re
+import socket
+import struct
 from enum import IntEnum
 from typing import Final, cast
 
@@ -34,6 +36,9 @@ HALF_CLOSE_SECONDS: Final = 1.0
 
 SILENCE_SECONDS: Final = 1.0
 """How long an idle connection must have been silent before a drain closes it."""
+
+CR: Final = 13
+MAX_EMPTY_LINES: Final = 8  # on one connection; some clients send one behind a body
 
 _BARE_LF = re.compile(rb"(?<!\r)\n")
 
@@ -71,6 +76,7 @@ class ClientConnection(asyncio.Protocol):
     _last_head: RequestHead | None = None  # kept for as long as the connection lives, and with it its secrets
     _body: RequestBody | None = None
     _pending: bytes = b""  # bytes of the next head, or of requests that wait their turn
+    _empty_lines = 0
     _busy = False  # reading requests: an answer that ends now must not start another reader
     _reading_paused = False
     _close_after = False  # the connection ends with this answer
@@ -155,10 +161,9 @@ class ClientConnection(asyncio.Protocol):
         data = self._pending
         end = data.find(b"\r\n\r\n")
         forwarder = self.forwarder
-        if end <= 0 or end > forwarder.head_bytes:
-            if data[:2] == b"\r\n" and len(data) > 2:  # RFC 9112 section 2.2: an empty line before a request is ignored
-                self._pending = data[2:]
-                return True
+        if data[0] == CR:
+            return self._skip_empty_line(data)
+        if end < 0 or end > forwarder.head_bytes:
             self._judge_incomplete(data)
             return False
         if end > forwarder.target_bytes and data.find(b"\r\n") > forwarder.target_bytes:
@@ -168,7 +173,7 @@ class ClientConnection(asyncio.Protocol):
         self.closing_at = None
         self.http11 = head.http11
         fields = head.fields
-        self._close_after = self.draining or not ((fields.extras is NO_EXTRAS and head.http11) or head.keep_alive)
+        self._close_after = not ((fields.extras is NO_EXTRAS and head.http11) or head.keep_alive)
         if self.origin.active is not forwarder.active:
             self.origin = Origin(forwarder.active, self._peer, self._scheme)
         exchange = forwarder.open(head, self, self.origin)
@@ -178,6 +183,17 @@ class ClientConnection(asyncio.Protocol):
             self.state = ANSWER
             self.exchange = exchange
             exchange.start(b"", True)
+        return True
+
+    def _skip_empty_line(self, data: bytes) -> bool:
+        """RFC 9112 section 2.2: an empty line before a request is ignored. Raises Refusal when there are many."""
+        if len(data) == 1:
+            self._judge_incomplete(data)
+            return False
+        self._empty_lines += 1
+        if data[:2] != b"\r\n" or self._empty_lines > MAX_EMPTY_LINES:
+            raise Refusal(400, "bad_request", "something other than a request stands where a request should")
+        self._pending = data[2:]
         return True
 
     def _start_with_body(self, exchange: Exchange, head: RequestHead) -> None:
@@ -227,7 +243,7 @@ class ClientConnection(asyncio.Protocol):
         unframed = body is CHUNKED or body is UNTIL_CLOSE
         self._chunked = unframed and self.http11
         self._close_delimited = unframed and not self.http11
-        if self._close_delimited or not exchange.request_done:
+        if self._close_delimited or not exchange.request_done or (self.draining and not self._pending):
             self._close_after = True  # an early answer leaves a request that nobody will read
         self.transport.write(render_answer(exchange, head, data, last, chunked=self._chunked, close=self._close_after))
         if last:
@@ -242,7 +258,7 @@ class ClientConnection(asyncio.Protocol):
             self._end_answer()
 
     def send_local(self, exchange: Exchange, answer: LocalAnswer) -> None:
-        if self.state is BODY:
+        if self.state is BODY or (self.draining and not self._pending):
             self._close_after = True
         self.transport.write(
             render_local(
@@ -254,8 +270,7 @@ class ClientConnection(asyncio.Protocol):
 
     def _refuse(self, refusal: Refusal) -> None:
         """Answer what no exchange was made for. What stands behind a bad head cannot be told, so this is the end."""
-        answer = self.forwarder.refuse(refusal)
-        request_id = self.forwarder.ids.fresh()
+        answer, request_id = self.forwarder.refuse(refusal)
         self.transport.write(
             render_local(answer, request_id, self.forwarder.date_line, close=True, http11=True, body=True)
         )
@@ -281,7 +296,7 @@ class ClientConnection(asyncio.Protocol):
         self.exchange = None
         if self._close_delimited or self.stalled:
             self.state = GONE
-            self.transport.abort()
+            reset(self.transport)
         else:
             self._close()
 
@@ -318,9 +333,11 @@ class ClientConnection(asyncio.Protocol):
     # ends
 
     def shutdown(self) -> None:
-        """Begin to drain: the answer under way says that it is the last, an idle connection is closed soon."""
+        """Begin to drain: the next answer says that it is the last, an idle connection is closed soon.
+
+        An answer whose head has gone out has promised another one, and pipelined requests have been received.
+        """
         self.draining = True
-        self._close_after = True
         self.quiet_since = self.forwarder.now
 
     def sweep(self, now: float) -> None:
@@ -382,6 +399,14 @@ class ClientConnection(asyncio.Protocol):
 
     def __repr__(self) -> str:
         return f"<ClientConnection {self._peer} {self.state.name} {self.exchange!r}>"
+
+
+def reset(transport: asyncio.Transport) -> None:
+    """Close with a TCP reset, the only end that a client cannot take for a good one."""
+    sock = cast(socket.socket, transport.get_extra_info("socket"))
+    if sock is not None and sock.family in (socket.AF_INET, socket.AF_INET6):
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    transport.abort()
 
 
 def _target_too_long(limit: int) -> Refusal:

@@ -21,6 +21,7 @@ class TunnelEnd(asyncio.Protocol):
         self.transport = transport
         self.peer: TunnelEnd
         self._lost = lost
+        self._ended = False  # its sending side is closed
 
     def data_received(self, data: bytes) -> None:
         self.peer.transport.write(data)
@@ -33,8 +34,9 @@ class TunnelEnd(asyncio.Protocol):
             self.peer.transport.resume_reading()
 
     def eof_received(self) -> bool:
+        self._ended = True
         transport = self.peer.transport
-        if transport.is_closing() or not transport.can_write_eof():
+        if self.peer._ended or transport.is_closing() or not transport.can_write_eof():
             return False
         transport.write_eof()
         asyncio.get_running_loop().call_later(FINISH_SECONDS, self.transport.close)

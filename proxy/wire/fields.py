@@ -97,6 +97,8 @@ class LineTable:
     def learn(self, line: bytes) -> Verdict:
         """The verdict on a line that is not in `verdicts`. Raises BadLine, or what reading its value raises."""
         colon = line.find(b":")
+        if colon < 0:
+            raise BadLine(_explain(line))
         read, kept = self._names.get(line[:colon]) or self._learn_name(line, colon)
         if not _VALUE.fullmatch(line, colon + 1):
             raise BadLine("a field line holds bytes that HTTP does not allow")
@@ -118,7 +120,7 @@ class LineTable:
     def _learn_name(self, line: bytes, colon: int) -> tuple[Fate | Read, bool]:
         """What a name means, and whether lines with it are kept."""
         name = line[:colon]
-        if colon < 0 or not _NAME.fullmatch(name):
+        if not _NAME.fullmatch(name):
             raise BadLine(_explain(line))
         lower = name.lower()
         meaning = (self._classify(lower), lower not in _NEVER_KEPT)

@@ -38,7 +38,15 @@ _ABSOLUTE = re.compile(r"https?://([^/?#]+)(.*)", re.IGNORECASE)
 
 # Meant for the next hop only (RFC 9110 section 7.6.1), or consumed here.
 _HOP_BY_HOP: Final = frozenset(
-    {b"keep-alive", b"proxy-connection", b"proxy-authorization", b"proxy-authenticate", b"te", b"trailer"}
+    {
+        b"keep-alive",
+        b"proxy-connection",
+        b"proxy-authorization",
+        b"proxy-authenticate",
+        b"te",
+        b"trailer",
+        b"http2-settings",
+    }
 )
 # What we set for upstreams, or what only we may say. A name that folds onto one of these is dropped too, because a
 # WSGI or CGI server behind us cannot tell them apart.

@@ -88,8 +88,8 @@ class ProxyApp:
             exchange = forwarder.open(head, client, origin)
             body = RequestBody(head, exchange.plan.body_bytes)
         except Refusal as refusal:
-            answer = forwarder.refuse(refusal)
-            await client.send_whole(answer, forwarder.ids.fresh(), with_body=scope["method"] != "HEAD")
+            answer, request_id = forwarder.refuse(refusal)
+            await client.send_whole(answer, request_id, with_body=scope["method"] != "HEAD")
             return
         exchange.start(b"", body.done)
         pump = asyncio.create_task(_pump_body(receive, client, exchange, head, body))
@@ -176,7 +176,10 @@ class AsgiClient:
 
     def send_head(self, exchange: Exchange, head: ResponseHead, body: Body, data: bytes, last: bool) -> None:
         self._exchange = exchange
-        lines = [*head.lines, b"X-Request-Id: " + exchange.request_id]
+        lines = head.lines
+        if head.status == 304:  # servers take a Content-Length for a promise
+            lines = [line for line in lines if not line[:15].lower().startswith(b"content-length:")]
+        lines = [*lines, b"X-Request-Id: " + exchange.request_id]
         if exchange.steered:
             lines.append(decision_line(exchange))
         self._push(_start_message(head.status, lines))
