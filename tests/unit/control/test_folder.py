@@ -1,11 +1,13 @@
 """The private folder of a running server."""
 
+import os
 import stat
+import time
 from pathlib import Path
 
 import pytest
 
-from proxy.control.folder import MAX_SOCKET_PATH_BYTES, private_folder, write_atomically
+from proxy.control.folder import MAX_SOCKET_PATH_BYTES, private_folder, remove_abandoned, write_atomically
 
 
 def test_the_folder_is_private_and_gone_afterwards(tmp_path: Path) -> None:
@@ -36,3 +38,31 @@ def test_a_reader_sees_the_old_content_until_the_new_one_is_whole(tmp_path: Path
 def test_a_failed_write_leaves_the_old_content(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="No such file"):
         write_atomically(tmp_path / "missing" / "snapshot.json", b"new")
+
+
+def abandon(folder: Path, *, seconds_ago: float = 3600, launched: bool = True) -> Path:
+    """What a killed server leaves."""
+    folder.mkdir()
+    if launched:
+        (folder / "launch.json").touch()
+    then = time.time() - seconds_ago
+    os.utime(folder, (then, then))
+    return folder
+
+
+def test_what_killed_servers_left_is_removed_at_the_next_start(tmp_path: Path) -> None:
+    gone = abandon(tmp_path / "strangler-aaaaaaaa")
+    recent = abandon(tmp_path / "strangler-bbbbbbbb", seconds_ago=1)
+    foreign = abandon(tmp_path / "strangler-cccccccc", launched=False)
+    other = abandon(tmp_path / "other-aaaaaaaa")
+    with private_folder({"RUNTIME_DIRECTORY": str(tmp_path)}) as own:
+        assert set(tmp_path.iterdir()) == {own, recent, foreign, other}
+        assert not gone.exists()
+
+
+def test_the_folder_of_a_server_that_lives_stays_however_old(tmp_path: Path) -> None:
+    with private_folder({"RUNTIME_DIRECTORY": str(tmp_path)}) as living:
+        (living / "launch.json").touch()
+        os.utime(living, (0, 0))
+        remove_abandoned(tmp_path)
+        assert living.exists()
