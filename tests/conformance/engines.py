@@ -17,8 +17,8 @@ from tests.support.processes import free_port, running, strangler
 ENGINES = ("protocol", "asgi")
 PEERS = ("nginx", "haproxy")
 
-HEAD_TIMEOUT = 1.0
-IDLE_TIMEOUT = 1.0
+HEAD_TIMEOUT = 0.6
+IDLE_TIMEOUT = 1.2
 RESPONSE_TIMEOUT = 0.5
 BODY_LIMIT = 1 << 20
 
@@ -37,7 +37,7 @@ version: 1
 listen:
   public: 127.0.0.1:{public}
   console: 127.0.0.1:{console}
-  limits: {{ head: 32KiB, body: 1MiB, head_timeout: 1s, idle_timeout: 1s, connections: {connections} }}
+  limits: {{ head: 32KiB, body: 1MiB, head_timeout: 600ms, idle_timeout: 1200ms, connections: {connections} }}
 {listen}
 upstreams:
   scripted: {{ url: "http://127.0.0.1:{scripted}" }}
@@ -66,8 +66,8 @@ TRUST = """\
 """
 
 
-DRAIN_TIMEOUT = 2.0
-DRAIN = "  drain_timeout: 2s"
+DRAIN_TIMEOUT = 4.0
+DRAIN = "  drain_timeout: 4s"
 
 
 def write_routes(folder: Path, public: int, backends: Backends, listen: str, connections: int) -> Path:
@@ -163,8 +163,8 @@ defaults
   timeout connect 500ms
   timeout client 30s
   timeout server 30s
-  timeout http-request 1s
-  timeout http-keep-alive 1s
+  timeout http-request 600ms
+  timeout http-keep-alive 1200ms
   timeout tunnel 30s
   retries 1
 frontend public

@@ -366,6 +366,18 @@ async def test_slow_body_is_not_a_slow_head(gateway: Gateway) -> None:
     assert (await client.read_answer()).status == 200
 
 
+@ours
+@requires("RFC 9112 §9.5", "RFC 9112 §8", "Slow loris")
+async def test_body_that_stops_coming_is_cut_off(gateway: Gateway) -> None:
+    client = await gateway.connect()
+    await client.send(gateway.request("POST", "", "Content-Length: 100", body=b"half"))
+    received = await gateway.upstream.received()
+    answer = await client.read_answer()
+    assert answer.status == 408 or answer.end in ("eof", "reset"), answer
+    assert await client.ended() != "timeout"
+    assert not received.complete
+
+
 @requires("RFC 9112 §9.4")
 async def test_many_connections_at_once_are_answered(gateway: Gateway) -> None:
     answers = await asyncio.gather(*(gateway.ask(gateway.request("GET", f"/{number}")) for number in range(100)))
