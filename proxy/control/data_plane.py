@@ -4,21 +4,26 @@ The embedded engine is one such data plane; nothing in `control` knows which one
 """
 
 import socket
+from collections.abc import Callable
 from typing import Any, Protocol
 
 from proxy.config.model import Snapshot
 
 
 class DataPlane(Protocol):
-    """One worker's engine. All of it is called in the worker's event loop."""
+    """One worker's engine. All of it but `prepare` is called in the worker's event loop."""
 
     @property
     def revision(self) -> str:
         """Of the active snapshot."""
         ...
 
-    def swap(self, snapshot: Snapshot) -> None:
-        """Take `snapshot` for all requests from now on, or raise `ConfigError` and keep the one before."""
+    def prepare(self, snapshot: Snapshot) -> Callable[[], None]:
+        """Work out everything that can be without touching what serves; for a large snapshot, in a thread.
+
+        Calling the result takes the snapshot for all requests from now on. Both may raise `ConfigError` or `OSError`,
+        and then the snapshot before goes on.
+        """
         ...
 
     def reload_certificates(self) -> None:

@@ -161,10 +161,9 @@ class Worker:
     async def _take(self, text: str) -> list[str]:
         """Swap to a snapshot. What was wrong with it, if it was refused."""
         try:
-            data = text.encode()
-            large = len(data) >= THREAD_BYTES
-            snapshot = await asyncio.to_thread(load_snapshot, data) if large else load_snapshot(data)
-            self._engine.swap(snapshot)
+            large = len(text) >= THREAD_BYTES
+            swap = await asyncio.to_thread(self._prepare, text) if large else self._prepare(text)
+            swap()
         except ConfigError as error:
             return [str(problem) for problem in error.problems]
         except OSError as error:  # a certificate, mostly
@@ -173,6 +172,9 @@ class Worker:
             self._log.failure("swap_failed", exception=traceback.format_exc())
             return [f"the snapshot could not be used: {error!r}"]
         return []
+
+    def _prepare(self, text: str) -> Callable[[], None]:
+        return self._engine.prepare(load_snapshot(text.encode()))
 
     def _reload_certificates(self) -> list[str]:
         try:

@@ -26,6 +26,7 @@ from proxy.observability.counters import Counters
 from proxy.observability.tracing import IdSource, trace_id
 from proxy.routing.decision import Side, decide
 from proxy.routing.reserved import is_internal
+from proxy.routing.table import RouteTable, compile_table
 from proxy.runtime.registry import Registry
 from proxy.wire.problem import ALLOW_LINE, LocalAnswer, problem
 from proxy.wire.refusal import Refusal
@@ -61,16 +62,16 @@ class Forwarder:
         self._told: dict[tuple[str, Outcome], tuple[float, int]] = {}  # what was logged when, and how often not
         self._workers = workers
         self._pools: Pools = Registry(lambda key: EndpointPool(key, self.counters), EndpointPool.retire)
-        self._swap(snapshot)
+        self.swap(snapshot)
 
     # configuration
 
-    def swap(self, snapshot: Snapshot) -> None:
-        """Use another snapshot for requests that come from now on. Raises OSError, and then nothing has changed."""
-        self._swap(snapshot)
+    def swap(self, snapshot: Snapshot, table: RouteTable | None = None) -> None:
+        """Use another snapshot for requests that come from now on. Raises OSError, and then nothing has changed.
 
-    def _swap(self, snapshot: Snapshot) -> None:
-        active = activate(snapshot, self._pools, self.counters)
+        `table` is the snapshot's, where it has been compiled already.
+        """
+        active = activate(snapshot, table or compile_table(snapshot), self._pools, self.counters)
         limits = snapshot.listen.limits
         parser = RequestParser(allow_encoded_slash=snapshot.listen.allow_encoded_slash)
         self.active: Active = active
@@ -80,6 +81,11 @@ class Forwarder:
         self.head_seconds = limits.head_timeout.total_seconds()
         self.idle_seconds = limits.idle_timeout.total_seconds()
         self.max_connections = -(-limits.connections // self._workers)
+
+    def reload_certificates(self) -> None:
+        """Read CA bundles of upstreams again, for connections made from now on. Raises OSError; then all stay."""
+        for commit in [pool.renew_tls() for pool in self._pools.values()]:
+            commit()
 
     # the request's way
 

@@ -15,7 +15,7 @@ from proxy.observability.counters import Counters, RouteStats
 from proxy.routing.claim import CompiledRoute
 from proxy.routing.decision import Decision, Side, by_default
 from proxy.routing.rewrite import Rewrite
-from proxy.routing.table import RouteTable, compile_table
+from proxy.routing.table import RouteTable
 from proxy.runtime.registry import Registry
 from proxy.wire.forwarded import Networks
 from proxy.wire.problem import REASONS, LocalAnswer
@@ -88,7 +88,7 @@ class Active:
     log_errors: bool = True
 
 
-def activate(snapshot: Snapshot, pools: Pools, counters: Counters) -> Active:
+def activate(snapshot: Snapshot, table: RouteTable, pools: Pools, counters: Counters) -> Active:
     """The active form of a snapshot. Raises OSError when a CA bundle cannot be read; then nothing has changed."""
     keys = {
         name: tuple(EndpointKey(endpoint, upstream.tls) for endpoint in upstream.endpoints)
@@ -98,7 +98,6 @@ def activate(snapshot: Snapshot, pools: Pools, counters: Counters) -> Active:
     groups = {
         name: UpstreamGroup(snapshot.upstreams[name], tuple(live[key] for key in group)) for name, group in keys.items()
     }
-    table = compile_table(snapshot)
     planner = _Planner(snapshot, groups, counters)
     plans = {
         id(decision): planner.plan(decision, claim)

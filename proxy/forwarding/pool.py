@@ -37,6 +37,7 @@ class EndpointPool:
     def __init__(self, key: EndpointKey, counters: Counters, now: Callable[[], float] = clock.monotonic) -> None:
         self.endpoint = key.endpoint
         self.name = key.endpoint.url
+        self._key = key
         self._tls = _client_context(key) if key.endpoint.scheme == "https" else None
         self._server_name = (key.tls.server_name or key.endpoint.host) if self._tls else None
         self._idle: list[UpstreamConnection] = []
@@ -99,6 +100,15 @@ class EndpointPool:
         old, self._idle = self._idle[:keep_from], self._idle[keep_from:]
         for connection in old:
             connection.close()
+
+    def renew_tls(self) -> Callable[[], None]:
+        """Read the CA bundle again; calling the result uses it. Raises OSError where it cannot be read."""
+        context = _client_context(self._key) if self._tls else None
+
+        def commit() -> None:
+            self._tls = context
+
+        return commit
 
     def retire(self) -> None:
         """Close idle connections; busy ones are closed when their exchange ends."""

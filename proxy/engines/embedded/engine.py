@@ -5,17 +5,19 @@ read and written by `proxy.forwarding`. One engine runs in each worker process.
 """
 
 import asyncio
+import contextlib
 import ssl
+from collections.abc import Callable, Generator
 from typing import Any, TextIO
 
 import uvicorn
 from uvicorn.server import ServerState
 
-from proxy.config.errors import ConfigError, Problem
 from proxy.config.model import ListenTls, Snapshot
 from proxy.forwarding.forwarder import Forwarder
 from proxy.forwarding.protocol import ClientConnection
 from proxy.observability.access_log import AccessLog
+from proxy.routing.table import compile_table
 
 
 class PublicProtocol(ClientConnection):
@@ -34,6 +36,14 @@ class PublicProtocol(ClientConnection):
         super().connection_lost(exc)
 
 
+class _Server(uvicorn.Server):
+    """uvicorn's server without its signal handlers: signals are the worker process's business."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        yield
+
+
 class Engine:
     """Serves public sockets with the active snapshot. Raises OSError or ssl.SSLError for bad certificate files."""
 
@@ -45,7 +55,7 @@ class Engine:
         self._forwarder = Forwarder(snapshot, workers=workers, access_log=self._log)
         self._tls = snapshot.listen.tls
         self._context = _server_context(self._tls) if self._tls else None
-        self._server = uvicorn.Server(self._configure())
+        self._server = _Server(self._configure())
         self._draining = asyncio.Event()
 
     def _configure(self) -> uvicorn.Config:
@@ -70,19 +80,21 @@ class Engine:
     def revision(self) -> str:
         return self._forwarder.active.snapshot.revision
 
-    def swap(self, snapshot: Snapshot) -> None:
-        """Use another snapshot from the next request on; what is under way keeps its own. Raises ConfigError."""
-        try:
-            self._forwarder.swap(snapshot)
-        except OSError as error:  # a CA bundle that was there when the file was checked
-            raise ConfigError([Problem(None, f"an upstream's TLS settings cannot be used: {error}")]) from error
+    def prepare(self, snapshot: Snapshot) -> Callable[[], None]:
+        """Compile a snapshot; may run in a thread. Calling the result swaps it in for the requests that come then.
+
+        What is under way keeps the snapshot it began with. The swap raises OSError when a CA bundle cannot be read.
+        """
+        table = compile_table(snapshot)
+        return lambda: self._forwarder.swap(snapshot, table)
 
     def counters(self) -> dict[str, Any]:
         """Cumulative numbers of this process, JSON-able."""
         return self._forwarder.export()
 
     def reload_certificates(self) -> None:
-        """Read certificate and key again; connections made from now on use them."""
+        """Read certificates, key and upstreams' CA bundles again; connections made from now on use them."""
+        self._forwarder.reload_certificates()
         if self._context is not None and self._tls is not None:
             _server_context(self._tls)  # the files are tried on a context of their own first
             self._context.load_cert_chain(self._tls.certificate, self._tls.key)

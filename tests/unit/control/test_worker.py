@@ -28,10 +28,13 @@ class Engine:
         self.requests = 0
         self._drained = asyncio.Event()
 
-    def swap(self, new: Snapshot) -> None:
-        if self.refusal is not None:
-            raise self.refusal
-        self.revision = new.revision
+    def prepare(self, new: Snapshot) -> Callable[[], None]:
+        def swap() -> None:
+            if self.refusal is not None:
+                raise self.refusal
+            self.revision = new.revision
+
+        return swap
 
     def reload_certificates(self) -> None:
         if self.refusal is not None:
