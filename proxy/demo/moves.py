@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from http.client import HTTPException
 from typing import Self
 
 from proxy import clock
@@ -44,7 +45,7 @@ class Console:
     def _get(self, path: str) -> Answer:
         answer = self._client.get(path)
         if answer.status != 200:
-            raise OSError(f"{path} answers {answer.status} {answer.reason}")
+            raise HTTPException(f"{path} answers {answer.status} {answer.reason}")
         return answer
 
     def __enter__(self) -> Self:

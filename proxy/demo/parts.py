@@ -53,12 +53,14 @@ class Part:
         lines = self._log.read_text(encoding="utf-8", errors="replace").splitlines()
         return "\n".join(lines[-TAIL_LINES:])
 
+    def ask_to_end(self) -> None:
+        if self.ended is None:
+            self._process.terminate()
+
     def stop(self) -> None:
         """Let it end in order; by force when it takes too long, or when we are interrupted once more."""
-        if self.ended is not None:
-            return
         try:
-            self._process.terminate()
+            self.ask_to_end()
             self._process.wait(STOP_SECONDS)
         except (subprocess.TimeoutExpired, KeyboardInterrupt):
             self._process.kill()
@@ -101,8 +103,17 @@ class Parts:
                 raise PartFailed(f"{part.name} was not ready after {within:.0f} s", part.tail())
             time.sleep(_LOOK_EVERY_SECONDS)
 
+    def tails(self) -> str:
+        """The last lines of every part's log."""
+        return "\n".join(f"{part.name}, its last lines:\n{part.tail()}" for part in self._parts)
+
     def stop(self) -> None:
-        for part in reversed(self._parts):
+        """The last one, which stands before the others, first; then all others at once."""
+        for part in self._parts[-1:]:
+            part.stop()
+        for part in self._parts:
+            part.ask_to_end()
+        for part in self._parts:
             part.stop()
 
 

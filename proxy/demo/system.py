@@ -1,16 +1,17 @@
 """The reference system as processes: a seeded monolith, an inventory service filled from it, the proxy before both."""
 
 import contextlib
+import http.client
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
-from proxy.demo.errors import CannotStart
+from proxy.demo.errors import CannotStart, StepFailed
 from proxy.demo.parts import Parts
-from proxy.demo.place import HOST, Place, write_routes
+from proxy.demo.place import HOST, Place, shown, write_routes
 from proxy.demo.web import answers_well
 
 START_SECONDS = 90.0  # seconds on an idle machine are a minute on one that builds something else
@@ -34,9 +35,9 @@ class Size:
     users: int
 
 
-def check_installed() -> None:
+def check_installed(needed: Iterable[str] = NEEDED) -> None:
     """Raises `CannotStart` when what the demo runs is not there to be run."""
-    missing = [name for name in NEEDED if find_spec(name) is None]
+    missing = [name for name in needed if find_spec(name) is None]
     if missing:
         raise CannotStart(
             f"the demo runs a shop, and this is not installed: {', '.join(missing)}\n"
@@ -46,15 +47,30 @@ def check_installed() -> None:
 
 @contextlib.contextmanager
 def running(place: Place, size: Size) -> Iterator[Parts]:
-    """The whole system, ready for requests. Raises `PartFailed`; ends everything it started, in every case."""
+    """The whole system, ready for requests. Raises `PartFailed` or `StepFailed`; ends everything it started, in every case."""
     environ = environment(os.environ)
     write_routes(place)
     parts = Parts()
     try:
         _start(parts, place, size, environ)
-        yield parts
+        with _explained(parts):
+            yield parts
     finally:
         parts.stop()
+
+
+@contextlib.contextmanager
+def _explained(parts: Parts) -> Iterator[None]:
+    """What went wrong, with what the parts wrote; a part that has ended is the better explanation of anything."""
+    try:
+        yield
+    except (ConnectionError, TimeoutError, http.client.HTTPException, StepFailed) as error:
+        parts.check()
+        failure = (
+            error if isinstance(error, StepFailed) else StepFailed("every request is answered", "an answer", error)
+        )
+        failure.add_note(parts.tails())
+        raise failure from error
 
 
 def _start(parts: Parts, place: Place, size: Size, environ: Mapping[str, str]) -> None:
@@ -78,7 +94,7 @@ def _start(parts: Parts, place: Place, size: Size, environ: Mapping[str, str]) -
     inventory = parts.start("the inventory service", service, of_inventory, place.folder / "inventory.log")
     proxy = parts.start(
         "the proxy",
-        [python, "-m", "proxy", "serve", "--config", str(place.routes_file)],
+        [python, "-m", "proxy", "serve", "--config", shown(place.routes_file)],
         environ,
         place.folder / "proxy.log",
     )

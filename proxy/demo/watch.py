@@ -8,7 +8,7 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
 from proxy import clock
@@ -18,7 +18,7 @@ from proxy.demo.moves import Console, Seen, moves
 from proxy.demo.parts import Parts
 from proxy.demo.place import Place, shown
 from proxy.demo.system import Size, running
-from proxy.demo.tour import visited
+from proxy.demo.tour import any_sku, visited
 from proxy.demo.traffic import Sample, Traffic
 from proxy.demo.web import Client
 
@@ -32,16 +32,27 @@ def play(place: Place) -> None:
     page.heading("Starting a Django monolith, an inventory service and the proxy; a few seconds …")
     with running(place, SIZE) as parts:
         with Client(place.ports.public) as client:
-            product = f"/api/products/{client.get('/api/products?limit=1').json()['items'][0]['sku']}"
+            product = f"/api/products/{any_sku(client)}"
         _say_where(place)
         _say_what_to_try(place, product)
         token = find_token(str(place.state_folder), os.environ).value or ""
-        page.heading("Watching, while a visitor keeps asking for a page, a product and its stock. Ctrl-C ends it all.")
         with (
             Console(place.ports.console, token) as console,
             Traffic(place.ports.public, visited(product), visitors=1, pause_seconds=PAUSE_SECONDS) as traffic,
         ):
-            _watch(parts, console, traffic)
+            answered = _first_answers(parts, traffic, visited(product))
+            page.heading("Watching, while a visitor asks for a page, a product and its stock. Ctrl-C ends it all.")
+            _watch(parts, console, traffic, answered)
+
+
+def _first_answers(parts: Parts, traffic: Traffic, paths: Collection[str]) -> dict[str, Sample]:
+    """One for each path: what everything that happens is told against."""
+    answered: dict[str, Sample] = {}
+    while len(answered) < len(paths):
+        parts.check()
+        answered |= {sample.path: sample for sample in traffic.drain()}
+        time.sleep(LOOK_EVERY_SECONDS)
+    return answered
 
 
 def _say_where(place: Place) -> None:
@@ -83,13 +94,12 @@ def _program() -> str:
     return "strangler" if on_path and Path(on_path).samefile(called) else shown(called)
 
 
-def _watch(parts: Parts, console: Console, traffic: Traffic) -> None:
+def _watch(parts: Parts, console: Console, traffic: Traffic, answered: dict[str, Sample]) -> None:
     seen = console.look()
-    answered: dict[str, Sample] = {}
     while True:
         parts.check()
         now = _look(console, seen)
-        for text, well in (*_told_by_console(seen, now), *told_by_visitors(answered, traffic.drain())):
+        for text, well in (*told_by_console(seen, now), *told_by_visitors(answered, traffic.drain())):
             page.line(f"{clock.now().astimezone():%H:%M:%S}  {text}", fg="green" if well else "red")
         seen = now
         time.sleep(LOOK_EVERY_SECONDS)
@@ -102,13 +112,13 @@ def _look(console: Console, before: Seen) -> Seen:
         return before
 
 
-def _told_by_console(before: Seen, now: Seen) -> Iterator[tuple[str, bool]]:
-    for move in moves(before, now):
-        yield f"{move.route} moved from {move.before} to {move.after} (revision {move.revision})", True
+def told_by_console(before: Seen, now: Seen) -> Iterator[tuple[str, bool]]:
     if now.problem and now.problem != before.problem:
         yield f"refused: {now.problem}; revision {now.revision} goes on serving", False
     elif before.problem and not now.problem:
         yield "the file is good again", True
+    for move in moves(before, now):
+        yield f"{move.route} moved from {move.before} to {move.after} (revision {move.revision})", True
 
 
 def told_by_visitors(answered: dict[str, Sample], samples: Iterable[Sample]) -> Iterator[tuple[str, bool]]:

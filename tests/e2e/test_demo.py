@@ -1,0 +1,178 @@
+"""`strangler demo` as a newcomer runs it: real processes, and none of them left when it ends, however it ends."""
+
+import os
+import re
+import resource
+import signal
+import socket
+import subprocess
+import time
+import uuid
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.support.processes import ROOT, Process, strangler
+
+HANGS_AFTER_SECONDS = 150  # for a machine that is busy with other things; what it costs is measured in CPU
+TOUR_CPU_SECONDS = 40
+
+
+@dataclass
+class Demo:
+    """A demo that was started in a folder of its own. `mark` is in the environment of every process of it."""
+
+    process: Process
+    folder: Path
+    mark: str
+
+    @property
+    def routes_file(self) -> Path:
+        return self.folder / "var" / "demo" / "routes.yaml"
+
+    def wait_for(self, text: str) -> None:
+        self.process.wait_for_output(text, within=HANGS_AFTER_SECONDS)
+
+    def edit(self, before: str, after: str) -> None:
+        self.routes_file.write_text(self.routes_file.read_text().replace(before, after))
+
+    def pids(self, command: str = "") -> list[int]:
+        return pids(self.mark, command)
+
+
+def pids(mark: str, command: str = "") -> list[int]:
+    """Processes with the mark in their environment, and `command` in their command line."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            if mark.encode() in (entry / "environ").read_bytes():
+                line = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+                found += [int(entry.name)] if command in line else []
+        except OSError:  # it ended meanwhile, or is not ours to read
+            continue
+    return found
+
+
+def new_mark() -> dict[str, str]:
+    return {"STRANGLER_TEST_MARK": uuid.uuid4().hex}
+
+
+@pytest.fixture
+def demo(tmp_path: Path) -> Iterator[Demo]:
+    mark = new_mark()
+    process = Process.start([*strangler(), "demo"], log=tmp_path / "demo.log", cwd=tmp_path, env=mark)
+    try:
+        yield Demo(process, tmp_path, mark["STRANGLER_TEST_MARK"])
+    finally:
+        process.stop(within=30)
+
+
+@dataclass(frozen=True)
+class Toured:
+    done: subprocess.CompletedProcess[str]
+    cpu_seconds: float
+    left: list[int]
+
+
+@pytest.fixture(scope="module")
+def toured(tmp_path_factory: pytest.TempPathFactory) -> Toured:
+    mark = new_mark()
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    done = _run("demo", "--once", cwd=tmp_path_factory.mktemp("tour"), environ=mark)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    cpu_seconds = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return Toured(done, cpu_seconds, pids(mark["STRANGLER_TEST_MARK"]))
+
+
+def _run(*arguments: str, cwd: Path, environ: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*strangler(), *arguments],
+        cwd=cwd,
+        env={"PATH": "/usr/bin:/bin", **environ},
+        capture_output=True,
+        text=True,
+        timeout=HANGS_AFTER_SECONDS,
+        check=False,
+    )
+
+
+def test_the_tour_moves_a_route_and_back_without_a_failed_request(toured: Toured) -> None:
+    assert (toured.done.returncode, toured.done.stderr) == (0, "")
+    said = toured.done.stdout
+    sides = re.findall(r"X-Strangler-Decision: route=products;side=(\w+);", said)
+    assert sides == ["legacy", "service", "legacy"]
+    assert "-    stage: legacy\n  +    stage: cutover" in said
+    assert "The same JSON as the monolith's." in said
+    assert re.search(r"products  legacy   cutover\n.*products  cutover  legacy\n", said)
+    assert re.search(r"\d+ requests of visitors meanwhile, 0 failed", said)
+    assert "\x1b" not in said
+
+
+def test_the_tour_leaves_nothing_running(toured: Toured) -> None:
+    assert toured.left == []
+
+
+def test_the_tour_is_quick(toured: Toured) -> None:
+    assert toured.cpu_seconds < TOUR_CPU_SECONDS
+
+
+def test_the_readme_shows_the_tour_as_it_is(toured: Toured) -> None:
+    shown = re.search(r"```console\n\$ make demo DEMO_ONCE=1\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    assert shown is not None
+    assert _without_chance(shown.group(1)) == _without_chance(toured.done.stdout)
+
+
+def _without_chance(output: str) -> list[str]:
+    """The lines, with ports, times, revisions and counts made alike."""
+    text = re.sub(r"\b[0-9a-f]{12}\b", "REVISION", output)
+    return [line.rstrip() for line in re.sub(r"\d+", "N", text).strip().splitlines()]
+
+
+def test_a_demo_tells_what_happens_and_which_part_died(demo: Demo) -> None:
+    demo.wait_for("Ctrl-C ends it all.")
+    assert "alice-pass" in demo.process.output
+    demo.edit("stage: legacy", "stage: cutover")
+    demo.wait_for("stock moved from legacy to cutover")
+    demo.wait_for("now 200 from the service (before: 200 from the monolith)")
+    demo.edit("stage: cutover", "stage: cutovr")
+    demo.wait_for('refused: var/demo/routes.yaml:26:12: "cutovr" is not a stage')
+    (inventory,) = demo.pids("extracted_services.inventory")
+    os.kill(inventory, signal.SIGKILL)
+    assert demo.process.wait(within=HANGS_AFTER_SECONDS) == 1
+    assert "strangler demo: the inventory service ended by itself (signal SIGKILL)" in demo.process.output
+    assert '"logger": "inventory"' in demo.process.output
+    assert "Traceback" not in demo.process.output
+    assert demo.pids() == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_demo_that_is_ended_while_it_starts_leaves_nothing(demo: Demo, number: signal.Signals) -> None:
+    demo.wait_for("Starting")
+    demo.process.wait_until(lambda: demo.pids("legacy_monolith") != [])
+    demo.process.send_signal(number)
+    assert demo.process.wait(within=HANGS_AFTER_SECONDS) == 0
+    assert demo.process.output.endswith("Everything was ended.\n")
+    assert demo.pids() == []
+
+
+def test_a_demo_that_is_killed_takes_its_processes_with_it(demo: Demo) -> None:
+    demo.wait_for("Starting")
+    demo.process.wait_until(lambda: len(demo.pids()) >= 4)
+    demo.process.send_signal(signal.SIGKILL)
+    demo.process.wait()
+    until = time.monotonic() + HANGS_AFTER_SECONDS
+    while demo.pids() and time.monotonic() < until:
+        time.sleep(0.05)
+    assert demo.pids() == []
+
+
+def test_a_taken_port_is_said_before_anything_is_started(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        done = _run("demo", "--port", str(port), cwd=tmp_path, environ={})
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"strangler demo: port {port} cannot be used")
+    assert done.stdout == ""
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,44 @@
+"""What a running demo says, told as a story of answers and of what the console reported."""
+
+from proxy.demo.moves import Seen
+from proxy.demo.traffic import Sample
+from proxy.demo.watch import told_by_console, told_by_visitors
+
+FROM_MONOLITH = Sample("/api/stock/FIG-1", 200, "legacy")
+FROM_SERVICE = Sample("/api/stock/FIG-1", 200, "service")
+BROKEN = Sample("/api/stock/FIG-1", 0, "", "connection refused")
+
+
+def test_answers_that_stay_as_they_were_are_not_told() -> None:
+    assert list(told_by_visitors({}, [FROM_MONOLITH] * 3)) == []
+
+
+def test_a_path_that_changes_sides_is_told_once() -> None:
+    told = list(told_by_visitors({}, [FROM_MONOLITH, FROM_SERVICE, FROM_SERVICE]))
+    assert told == [
+        ("GET /api/stock/FIG-1: now 200 from the service (before: 200 from the monolith)", True),
+    ]
+
+
+def test_a_failure_and_its_end_are_told() -> None:
+    answered: dict[str, Sample] = {}
+    assert list(told_by_visitors(answered, [FROM_MONOLITH])) == []
+    assert list(told_by_visitors(answered, [BROKEN])) == [
+        ("GET /api/stock/FIG-1: now no answer, connection refused (before: 200 from the monolith)", False)
+    ]
+    retired = Sample("/api/stock/FIG-1", 410, "")
+    assert list(told_by_visitors(answered, [retired])) == [
+        ("GET /api/stock/FIG-1: now 410 from the proxy itself (before: no answer, connection refused)", False)
+    ]
+
+
+def test_a_refused_file_is_told_once_and_so_is_its_repair() -> None:
+    good, bad = Seen("a", {}, None), Seen("a", {}, "routes.yaml:1:1: no")
+    assert list(told_by_console(good, bad)) == [("refused: routes.yaml:1:1: no; revision a goes on serving", False)]
+    assert list(told_by_console(bad, bad)) == []
+    assert list(told_by_console(bad, good)) == [("the file is good again", True)]
+
+
+def test_a_moved_route_is_told_with_its_revision() -> None:
+    before, after = Seen("a", {"stock": "legacy"}, None), Seen("b", {"stock": "cutover"}, None)
+    assert list(told_by_console(before, after)) == [("stock moved from legacy to cutover (revision b)", True)]
