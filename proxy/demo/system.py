@@ -47,7 +47,7 @@ def check_installed(needed: Iterable[str] = NEEDED) -> None:
 
 @contextlib.contextmanager
 def running(place: Place, size: Size) -> Iterator[Parts]:
-    """The whole system, ready for requests. Raises `PartFailed` or `StepFailed`; ends everything it started, in every case."""
+    """The whole system, ready for requests. Raises `PartFailed` or `StepFailed`; ends all it started in every case."""
     environ = environment(os.environ)
     write_routes(place)
     parts = Parts()
@@ -64,13 +64,15 @@ def _explained(parts: Parts) -> Iterator[None]:
     """What went wrong, with what the parts wrote; a part that has ended is the better explanation of anything."""
     try:
         yield
-    except (ConnectionError, TimeoutError, http.client.HTTPException, StepFailed) as error:
+    except (ConnectionError, TimeoutError, http.client.HTTPException) as error:
         parts.check()
-        failure = (
-            error if isinstance(error, StepFailed) else StepFailed("every request is answered", "an answer", error)
-        )
+        failure = StepFailed("every request is answered", "an answer", error)
         failure.add_note(parts.tails())
         raise failure from error
+    except StepFailed as failure:
+        parts.check()
+        failure.add_note(parts.tails())
+        raise
 
 
 def _start(parts: Parts, place: Place, size: Size, environ: Mapping[str, str]) -> None:
