@@ -36,6 +36,7 @@ def command(once: bool, port: int | None) -> None:
         click.echo(f"\n{problem.log}", err=True)
         _fail(f"{problem}; above are the last lines of its log", FAILED)
     except StepFailed as problem:
+        click.echo("\n".join(("", *getattr(problem, "__notes__", ()))), err=True)
         _fail(f"not as claimed: {problem}", FAILED)
     except KeyboardInterrupt:
         if once:
