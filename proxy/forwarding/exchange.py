@@ -43,6 +43,15 @@ class Phase(IntEnum):
     DONE = 5
 
 
+# An enum's members are slow to reach; these names are for the data path.
+CONNECT: Final = Phase.CONNECT
+REQUEST: Final = Phase.REQUEST
+RESPONSE: Final = Phase.RESPONSE
+BODY: Final = Phase.BODY
+TUNNEL: Final = Phase.TUNNEL
+DONE: Final = Phase.DONE
+
+
 class Client(Protocol):
     """The server side of an exchange: one request of one client connection."""
 
@@ -69,7 +78,7 @@ class Exchange:
     request_done = False  # the whole request body has been given to the upstream
     retried = False
     steered = False  # by a trusted caller, who is told the decision
-    phase = Phase.CONNECT
+    phase = CONNECT
     status = 0
     bytes_sent = 0
     head_at: float | None = None  # when the upstream's head came
@@ -103,12 +112,14 @@ class Exchange:
             return
         self.forwarder.in_flight.add(self)
         self._first = first
-        pool = self.pool = group.choose()
+        pool = self.pool = group.only or group.choose()
         connection = pool.take(self.method in REPEATABLE)
-        if connection is not None:
-            self._send(connection)
-        else:
+        if connection is None:
             self._connect()
+        else:
+            self.connection = connection
+            self.phase = RESPONSE if last else REQUEST
+            connection.begin(self, render_request(self, pool, first))
 
     def send_body(self, data: bytes, *, last: bool) -> None:
         """More of the request body, framed for the wire."""
@@ -118,14 +129,14 @@ class Exchange:
             self._first = b""  # from here on nothing can be repeated
             if data:
                 self.connection.transport.write(data)
-            if last and self.phase is Phase.REQUEST:
-                self.phase = Phase.RESPONSE
+            if last and self.phase is REQUEST:
+                self.phase = RESPONSE
         elif self._held is not None:
             self._held.append(data)
 
     def client_gone(self) -> None:
         """The client left; the upstream's work is cancelled."""
-        if self.phase is not Phase.DONE:
+        if self.phase is not DONE:
             self.status = self.status or STATUS[Outcome.CLIENT_GONE]
             self._finish(Outcome.CLIENT_GONE)
 
@@ -141,7 +152,7 @@ class Exchange:
     # towards the upstream
 
     def _connect(self) -> None:
-        self.phase = Phase.CONNECT
+        self.phase = CONNECT
         self._held = []
         if not self.request_done:
             self.client.pause_reading()
@@ -156,24 +167,19 @@ class Exchange:
             self.fail(Outcome.CONNECT_ERROR, log=f"{type(error).__name__}: {error}")
             return
         self._connecting = None
-        if self.phase is not Phase.CONNECT:  # ended meanwhile
+        if self.phase is not CONNECT:  # ended meanwhile
             connection.close()
             return
         self.since = self.forwarder.monotonic()
-        self._send(connection)
+        self.connection = connection
+        self.phase = RESPONSE if self.request_done else REQUEST
+        body = b"".join((self._first, *(self._held or ())))
+        if self._held:
+            self._first = b""  # not all of the body is kept
+        self._held = None
+        connection.begin(self, render_request(self, self.pool, body))
         if not self.request_done:
             self.client.resume_reading()
-
-    def _send(self, connection: UpstreamConnection) -> None:
-        assert self.pool is not None
-        self.connection = connection
-        body = self._first
-        if self._held:
-            body += b"".join(self._held)
-            self._first = b""
-        self._held = None
-        self.phase = Phase.RESPONSE if self.request_done else Phase.REQUEST
-        connection.begin(self, render_request(self, self.pool, body))
 
     # from the upstream
 
@@ -197,7 +203,7 @@ class Exchange:
         else:
             self._first = b""
             self.since = now
-            self.phase = Phase.BODY
+            self.phase = BODY
             self.client.send_head(self, head, body, data, False)
 
     def receive_data(self, data: bytes, last: bool) -> None:
@@ -219,7 +225,7 @@ class Exchange:
         self.answered = True
         self.status = 101
         self.head_at = self.forwarder.monotonic()
-        self.phase = Phase.TUNNEL
+        self.phase = TUNNEL
         connection.receiver = None
         self.connection = None
         self.client.switch(self, connection, head, data)
@@ -258,21 +264,21 @@ class Exchange:
 
     def expire(self) -> None:
         """The time limit of the phase is over."""
-        if self.phase is Phase.CONNECT:
+        if self.phase is CONNECT:
             self.fail(Outcome.CONNECT_TIMEOUT)
-        elif self.phase is Phase.REQUEST and not self._upstream_full:
+        elif self.phase is REQUEST and not self._upstream_full:
             self.fail(Outcome.BODY_TIMEOUT)
-        elif self.phase in (Phase.REQUEST, Phase.RESPONSE):
+        elif self.phase in (REQUEST, RESPONSE):
             self.fail(Outcome.RESPONSE_TIMEOUT)
-        elif self.phase is Phase.BODY and self.client.stalled:
+        elif self.phase is BODY and self.client.stalled:
             self.client.abort()  # it does not read; nothing more to say to it
             self.client_gone()
-        elif self.phase is Phase.BODY:
+        elif self.phase is BODY:
             self.fail(Outcome.IDLE_TIMEOUT)
 
     def fail(self, outcome: Outcome, detail: str | None = None, *, log: str = "") -> None:
         """End with an error: as an answer of our own, or, behind the head of another, as a broken connection."""
-        if self.phase is Phase.DONE:
+        if self.phase is DONE:
             return
         blamed = outcome in UPSTREAM_BLAMED
         if blamed and self.pool is not None:
@@ -297,16 +303,17 @@ class Exchange:
 
     def close_tunnel(self) -> None:
         """A tunnel has ended."""
-        if self.phase is Phase.TUNNEL:
+        if self.phase is TUNNEL:
             self._finish(Outcome.ANSWERED)
 
     def _release(self, now: float) -> None:
         """Take leave of the upstream after a clean end; an early answer leaves its connection of no use."""
-        connection, self.connection = self.connection, None
-        self.phase = Phase.DONE
+        self.phase = DONE
         self.forwarder.in_flight.discard(self)
+        connection = self.connection
         if connection is not None:
-            connection.end(reusable=self.request_done, now=now)
+            self.connection = None
+            connection.end(self.request_done, now)
 
     def _finish(self, outcome: Outcome) -> None:
         if self._connecting is not None:
@@ -315,14 +322,14 @@ class Exchange:
         connection, self.connection = self.connection, None
         if connection is not None:
             connection.close()
-        self.phase = Phase.DONE
+        self.phase = DONE
         self.forwarder.in_flight.discard(self)
         self._record(outcome, self.forwarder.monotonic())
 
     def _record(self, outcome: Outcome, now: float) -> None:
         self.plan.stats.observe(self.status, now - self.started)
         active = self.origin.active
-        if active.log_all or (active.log_errors and self.status >= 499):
+        if active.log_all or (active.log_errors and (self.status >= 499 or outcome is not ANSWERED)):
             self.forwarder.log(self, outcome, now)
 
     def __repr__(self) -> str:

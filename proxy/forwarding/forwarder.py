@@ -15,7 +15,7 @@ from typing import Final, Protocol
 
 from proxy import clock
 from proxy.config.model import Snapshot
-from proxy.forwarding.exchange import Client, Exchange, Phase
+from proxy.forwarding.exchange import BODY, CONNECT, REQUEST, RESPONSE, Client, Exchange
 from proxy.forwarding.origin import Origin
 from proxy.forwarding.outcome import Outcome
 from proxy.forwarding.plan import Active, Plan, Pools, activate
@@ -25,12 +25,12 @@ from proxy.observability.access_log import AccessLog, AccessRecord
 from proxy.observability.counters import Counters
 from proxy.observability.tracing import IdSource, trace_id
 from proxy.routing.decision import Side, decide
-from proxy.routing.reserved import is_internal
+from proxy.routing.reserved import INTERNAL, is_internal
 from proxy.routing.table import RouteTable, compile_table
 from proxy.runtime.registry import Registry
 from proxy.wire.problem import ALLOW_LINE, LocalAnswer, problem
 from proxy.wire.refusal import Refusal
-from proxy.wire.request import RequestHead, RequestParser
+from proxy.wire.request import NO_EXTRAS, RequestHead, RequestParser
 
 TICK_SECONDS: Final = 0.05
 """How often time limits are looked at: a limit may be this much late, never early."""
@@ -92,20 +92,22 @@ class Forwarder:
     def open(self, head: RequestHead, client: Client, origin: Origin) -> Exchange:
         """Decide where a request goes. The exchange has a plan and has sent nothing yet. Raises Refusal."""
         active = origin.active
-        _refuse_unserved(head)
+        fields = head.fields
+        extras = fields.extras
+        if extras is not NO_EXTRAS or head.path.startswith(INTERNAL):
+            _refuse_unserved(head)
         steers = active.steerable and origin.may_steer(head)
         claim = active.table.match(head)
         if claim is None:
             plan = active.default
         else:
             plan = active.plans[id(decide(claim, active.snapshot.legacy, _wish(head) if steers else None))]
-        fields = head.fields
-        extras = fields.extras
         exchange = Exchange(self, client, head, plan, origin, self.monotonic())
         exchange.request_id, exchange.id_lines = self.ids.follow(
             fields.traceparent, extras.tracestate, extras.request_id if origin.trusted else b""
         )
-        exchange.steered = steers
+        if steers:
+            exchange.steered = True
         if extras.upgrade:
             exchange.upgrade = _agreed_upgrade(head, plan)
         return exchange
@@ -212,13 +214,13 @@ def _limit(exchange: Exchange, client_idle: float) -> float:
     group = exchange.plan.group
     assert group is not None
     phase = exchange.phase
-    if phase is Phase.BODY:
+    if phase is BODY:
         return client_idle if exchange.client.stalled else group.seconds.idle
-    if phase is Phase.RESPONSE:
+    if phase is RESPONSE:
         return group.seconds.response
-    if phase is Phase.CONNECT:
+    if phase is CONNECT:
         return group.seconds.connect
-    return client_idle if phase is Phase.REQUEST else float("inf")
+    return client_idle if phase is REQUEST else float("inf")
 
 
 def _refuse_unserved(head: RequestHead) -> None:

@@ -44,13 +44,13 @@ class UpstreamGroup:
     def __init__(self, upstream: Upstream, pools: tuple[EndpointPool, ...]) -> None:
         self.name = upstream.name
         self.pools = pools
+        self.only = pools[0] if len(pools) == 1 else None
         self.seconds = Seconds.of(upstream.timeouts)
         self.own_host = upstream.host is HostHeader.UPSTREAM
         self._turns = count()
 
     def choose(self) -> EndpointPool:
-        pools = self.pools
-        return pools[0] if len(pools) == 1 else pools[next(self._turns) % len(pools)]
+        return self.pools[next(self._turns) % len(self.pools)]
 
 
 @dataclass(slots=True, eq=False)

@@ -54,22 +54,23 @@ class EndpointPool:
         """An idle connection, or None when a new one is needed."""
         idle = self._idle
         while idle:
-            connection = idle[-1]
+            connection = idle.pop()
+            if connection.closing:
+                continue
             if not repeatable and self._now() - connection.idle_since > FRESH_SECONDS:
+                idle.append(connection)
                 return None
-            idle.pop()
-            if not connection.closing:
-                connection.reused = True
-                return connection
+            connection.reused = True
+            return connection
         return None
 
-    def put(self, connection: UpstreamConnection, now: float) -> None:
+    def put(self, connection: UpstreamConnection) -> None:
         """Give back a connection whose exchange has ended cleanly."""
-        if self._retired or len(self._idle) >= MAX_IDLE:
+        idle = self._idle
+        if self._retired or len(idle) >= MAX_IDLE:
             connection.close()
-            return
-        connection.idle_since = now
-        self._idle.append(connection)
+        else:
+            idle.append(connection)
 
     def forget(self, connection: UpstreamConnection) -> None:
         """A connection was closed."""

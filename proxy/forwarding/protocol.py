@@ -163,11 +163,10 @@ class ClientConnection(asyncio.Protocol):
         forwarder = self.forwarder
         if data[0] == CR:
             return self._skip_empty_line(data)
-        if end < 0 or end > forwarder.head_bytes:
-            self._judge_incomplete(data)
-            return False
-        if end > forwarder.target_bytes and data.find(b"\r\n") > forwarder.target_bytes:
-            raise _target_too_long(forwarder.target_bytes)
+        if end < 0 or end > forwarder.target_bytes:
+            self._judge_size(data, end)
+            if end < 0:
+                return False
         head = self._last_head = forwarder.parser.parse(data[:end], self._last_head)
         self._pending = data[end + 4 :]
         self.closing_at = None
@@ -188,7 +187,7 @@ class ClientConnection(asyncio.Protocol):
     def _skip_empty_line(self, data: bytes) -> bool:
         """RFC 9112 section 2.2: an empty line before a request is ignored. Raises Refusal when there are many."""
         if len(data) == 1:
-            self._judge_incomplete(data)
+            self._judge_size(data, -1)
             return False
         self._empty_lines += 1
         if data[:2] != b"\r\n" or self._empty_lines > MAX_EMPTY_LINES:
@@ -222,13 +221,16 @@ class ClientConnection(asyncio.Protocol):
         if exchange is not None and (framed or body.done):
             exchange.send_body(framed, last=body.done)
 
-    def _judge_incomplete(self, data: bytes) -> None:
+    def _judge_size(self, data: bytes, end: int) -> None:
+        """A head that is long, or not all there (`end` is negative). Raises Refusal."""
         forwarder = self.forwarder
         line_end = data.find(b"\n")
         if (line_end if line_end >= 0 else len(data)) > forwarder.target_bytes:
-            raise _target_too_long(forwarder.target_bytes)
-        if len(data) > forwarder.head_bytes:
+            raise Refusal(414, "target_too_long", f"the request line is longer than {forwarder.target_bytes} bytes")
+        if (end if end >= 0 else len(data)) > forwarder.head_bytes:
             raise Refusal(431, "head_too_large", f"the head is larger than {forwarder.head_bytes} bytes")
+        if end >= 0:
+            return
         if _BARE_LF.search(data):
             raise Refusal(400, "bad_request", "a line of the head does not end with CRLF")
         if self.closing_at is None:
@@ -407,7 +409,3 @@ def reset(transport: asyncio.Transport) -> None:
     if sock is not None and sock.family in (socket.AF_INET, socket.AF_INET6):
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     transport.abort()
-
-
-def _target_too_long(limit: int) -> Refusal:
-    return Refusal(414, "target_too_long", f"the request line is longer than {limit} bytes")

@@ -53,7 +53,7 @@ class UpstreamConnection(asyncio.Protocol):
     reused = False
     closing = False
     idle_since = 0.0
-    _head: ResponseHead | None = None
+    _keep_alive = False  # the upstream will read another request
     _body: Body | None = None  # None while an answer's head is awaited
     _left = 0
     _decoder: ChunkedDecoder | None = None
@@ -112,14 +112,14 @@ class UpstreamConnection(asyncio.Protocol):
         self._interim = 0
         self.transport.write(request)
 
-    def end(self, *, reusable: bool, now: float) -> None:
+    def end(self, reusable: bool, now: float) -> None:
         """The exchange is over. The connection goes back to the pool, or is closed."""
         self.receiver = None
         if self._reading_paused:
             self.resume_reading()
-        head = self._head
-        if reusable and not self._tainted and not self.closing and head is not None and head.keep_alive:
-            self.pool.put(self, now)
+        if reusable and self._keep_alive and not self._tainted and not self.closing:
+            self.idle_since = now
+            self.pool.put(self)
         else:
             self.close()
 
@@ -142,32 +142,25 @@ class UpstreamConnection(asyncio.Protocol):
     # reading answers
 
     def _read_head(self, data: bytes) -> None:
-        receiver = self.receiver
-        while receiver is not None:
-            end = data.find(b"\r\n\r\n")
-            if end < 0:
-                self._hold(data)
-                return
-            self._held = b""
-            try:
-                block = data[:end]
-                pool = self.pool
-                head = pool.last_head
-                if head is None or block != pool.last_block:
-                    head = pool.last_head = PARSER.parse(block)
-                    pool.last_block = block
-                data = data[end + 4 :]
-                if head.status >= 200:
-                    self._head = head
-                    self._begin_body(head, data)
-                    return
-                self._read_interim(head, data)
-            except BadAnswer as error:
-                self._break(error)
-                return
-            receiver = self.receiver  # a switch of protocols takes the connection away
-            if not data or head.status == 101:
-                return
+        end = data.find(b"\r\n\r\n")
+        if end < 0:
+            self._hold(data)
+            return
+        self._held = b""
+        pool = self.pool
+        block = data[:end]
+        try:
+            head = pool.last_head
+            if head is None or block != pool.last_block:
+                head = pool.last_head = PARSER.parse(block)
+                pool.last_block = block
+            if head.status >= 200:
+                self._keep_alive = head.keep_alive
+                self._begin_body(head, data[end + 4 :])
+            else:
+                self._read_interim(head, data[end + 4 :])
+        except BadAnswer as error:
+            self._break(error)
 
     def _hold(self, data: bytes) -> None:
         if len(data) > MAX_HEAD_BYTES:
@@ -184,8 +177,10 @@ class UpstreamConnection(asyncio.Protocol):
             raise BadAnswer(f"more than {MAX_INTERIM} interim answers")
         if head.status == 101:
             self.receiver.receive_switch(head, data)
-        else:
-            self.receiver.receive_interim(head)
+            return
+        self.receiver.receive_interim(head)
+        if data:
+            self._read_head(data)
 
     def _begin_body(self, head: ResponseHead, data: bytes) -> None:
         receiver = self.receiver
@@ -200,9 +195,9 @@ class UpstreamConnection(asyncio.Protocol):
             receiver.receive_head(head, body, data, left <= 0)
         elif body is NO_BODY:
             self._tainted = bool(data)
-            receiver.receive_head(head, body, b"", last=True)
+            receiver.receive_head(head, body, b"", True)
         elif body is UNTIL_CLOSE:
-            receiver.receive_head(head, body, data, last=False)
+            receiver.receive_head(head, body, data, False)
         else:
             decoder = self._decoder = ChunkedDecoder()
             try:

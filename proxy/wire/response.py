@@ -94,8 +94,8 @@ class ResponseHead:
     """
 
     __slots__ = (
-        "block", "cache_control", "coding", "connection", "content_length", "dated", "http11", "lines", "location",
-        "status", "status_line", "upgrade",
+        "block", "cache_control", "coding", "connection", "content_length", "dated", "http11", "keep_alive", "lines",
+        "location",        "status", "status_line", "upgrade",
     )  # fmt: skip
 
     def __init__(self, status: int, status_line: bytes, http11: bool, lines: list[bytes]) -> None:
@@ -109,12 +109,8 @@ class ResponseHead:
         self.cache_control: tuple[bytes, ...] = ()
         self.upgrade = self.location = b""
         self.dated = False
+        self.keep_alive = http11  # whether the upstream will read another request on this connection
         self.block = b""
-
-    @property
-    def keep_alive(self) -> bool:
-        """Whether the upstream will read another request on this connection."""
-        return self.http11 and b"close" not in self.connection
 
     def evolve(self, status_line: bytes, lines: list[bytes]) -> "ResponseHead":
         """The same answer for the client, with another status line and other lines."""
@@ -175,6 +171,8 @@ class ResponseParser:
             raise BadAnswer(str(error)) from None
         if head.connection and not _PLAIN_CONNECTION.issuperset(head.connection):
             _drop_nominated(head, frozenset(head.connection) - _NOT_TO_NOMINATE)
+        if b"close" in head.connection:
+            head.keep_alive = False
         if status == 204 or status < 200:
             head.lines = [line for line in head.lines if not line[:15].lower().startswith(b"content-length:")]
         head.render()
