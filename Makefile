@@ -22,6 +22,7 @@ demo: install ## monolith, service, proxy and traffic; Ctrl-C ends it. DEMO_ONCE
 	$(BIN)/strangler demo $(if $(DEMO_ONCE),--once)
 
 test: install ## run every test
+	@scripts/ensure_chromium.sh
 	$(BIN)/python -m pytest $(TESTS)
 
 lint: install ## ruff, mypy --strict, import contracts

@@ -21,8 +21,8 @@ import pytest
 
 from tests.support.load import Load, Shot
 from tests.support.marked_upstream import MarkedUpstream, marked
-from tests.support.processes import is_listening
 from tests.support.proc import accepted_by, opened_by
+from tests.support.processes import is_listening
 from tests.support.raw_client import RawClient
 from tests.support.server import Server, ask, serving
 from tests.support.websocket import TEXT, encode, new_key, read_frame

@@ -1,6 +1,6 @@
 """What the kernel says about processes and their TCP connections on 127.0.0.1."""
 
-import os
+import contextlib
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
@@ -28,8 +28,13 @@ def _connections(pid: int) -> Iterator[tuple[int, int]]:
 
 def _sockets(pid: int) -> Collection[str]:
     """Inodes of all sockets that a process has open."""
-    links = [os.readlink(entry) for entry in Path(f"/proc/{pid}/fd").iterdir()]
-    return {link[len("socket:[") : -1] for link in links if link.startswith("socket:[")}
+    found = set()
+    for entry in Path(f"/proc/{pid}/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):  # closed since it was listed
+            link = str(entry.readlink())
+            if link.startswith("socket:["):
+                found.add(link[len("socket:[") : -1])
+    return found
 
 
 def _port(address: str) -> int:
