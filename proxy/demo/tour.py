@@ -103,7 +103,6 @@ def _move_and_return(tour: Tour, traffic: Traffic) -> None:
     from_service = _ask(tour, "service")
     _expect("both sides give the same JSON", from_monolith.json(), from_service.json())
     page.line("The same JSON as the monolith's.", fg="green")
-    _explain(tour, "it is at stage cutover, so inventory answers")
     _wait_for_visitors(tour, traffic, "service")
 
     page.heading("5. Roll back: the line as it was")
