@@ -123,7 +123,8 @@ def test_only_a_line_that_may_be_sent_on_as_it_is_is_kept_as_one(line):
 @pytest.mark.parametrize(
     ("value", "host"),
     [
-        (b"a", "a"), (b"A.B", "a.b"), (b"a:80", "a"), (b"a:65535", "a"), (b"192.0.2.1:8080", "192.0.2.1"), (b"[::1]", "[::1]"),
+        (b"a", "a"), (b"A.B", "a.b"), (b"a:80", "a"), (b"a:65535", "a"), (b"192.0.2.1:8080", "192.0.2.1"),
+        (b"[::1]", "[::1]"),
         (b"[2001:DB8::1]:81", "[2001:db8::1]"), (b"a_b", "a_b"), (b"xn--4ca", "xn--4ca"),
     ],
 )  # fmt: skip
