@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+from dataclasses import replace
 from enum import IntEnum
 from typing import TYPE_CHECKING, Final, Protocol
 
@@ -299,6 +300,9 @@ class Exchange:
         assert answer is not None
         self.status = answer.status
         self._finish(ANSWERED)
+        if answer.status >= 400:
+            explained = problem(answer.status, "retired", self.request_id.decode("ascii"))
+            answer = replace(explained, lines=(*explained.lines, *answer.lines))
         self.client.send_local(self, answer)
 
     def close_tunnel(self) -> None:

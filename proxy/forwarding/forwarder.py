@@ -112,12 +112,14 @@ class Forwarder:
             exchange.upgrade = _agreed_upgrade(head, plan)
         return exchange
 
-    def refuse(self, refusal: Refusal) -> tuple[LocalAnswer, bytes]:
-        """The answer to a request that no exchange was made for, and the request's id."""
+    def refuse(self, refusal: Refusal, peer: str) -> tuple[LocalAnswer, bytes]:
+        """The answer to a request of `peer` that no exchange was made for, and the request's id."""
         request_id = self.ids.fresh()
         if refusal.status < 400:  # the last hop of an OPTIONS request answers for itself
             return LocalAnswer(refusal.status, "OK", (ALLOW_LINE,)), request_id
         self.counters.count_refusal(refusal.outcome)
+        if self.access_log is not None and self.active.log_errors:
+            self.access_log.write(_refused(refusal, peer, request_id, self.active.snapshot.revision))
         return problem(refusal.status, refusal.outcome, request_id.decode("ascii"), refusal.detail), request_id
 
     # observation
@@ -208,6 +210,29 @@ class Forwarder:
                 client.sweep(now)
             for pool in self._pools.values():
                 pool.expire(now)
+
+
+def _refused(refusal: Refusal, peer: str, request_id: bytes, revision: str) -> AccessRecord:
+    """A request that was not understood: nothing it said is logged."""
+    return AccessRecord(
+        method="-",
+        host="-",
+        path="-",
+        status=refusal.status,
+        route="-",
+        side="none",
+        reason="-",
+        upstream=None,
+        endpoint=None,
+        outcome=refusal.outcome,
+        client=peer,
+        request_id=request_id.decode("ascii"),
+        trace_id="-",
+        bytes_sent=0,
+        duration=0.0,
+        upstream_duration=None,
+        revision=revision,
+    )
 
 
 def _limit(exchange: Exchange, client_idle: float) -> float:

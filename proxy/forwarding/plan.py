@@ -161,7 +161,7 @@ def _add_service(plan: Plan, claim: CompiledRoute) -> None:
 
 def retired_answer(respond: Respond) -> LocalAnswer:
     """The answer of a retired route: RFC 9745 Deprecation, RFC 8594 Sunset, and where to go instead."""
-    lines = [b"Cache-Control: no-store"]
+    lines = [b"Cache-Control: no-store"] if respond.status < 400 else []  # a problem brings its own
     if respond.deprecated:
         lines.append(b"Deprecation: @%d" % _midnight(respond.deprecated).timestamp())
     if respond.sunset:

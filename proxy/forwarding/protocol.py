@@ -77,6 +77,7 @@ class ClientConnection(asyncio.Protocol):
     _body: RequestBody | None = None
     _pending: bytes = b""  # bytes of the next head, or of requests that wait their turn
     _empty_lines = 0
+    _scanned = 0  # bytes of an incomplete head that were looked at
     _busy = False  # reading requests: an answer that ends now must not start another reader
     _reading_paused = False
     _close_after = False  # the connection ends with this answer
@@ -169,7 +170,9 @@ class ClientConnection(asyncio.Protocol):
                 return False
         head = self._last_head = forwarder.parser.parse(data[:end], self._last_head)
         self._pending = data[end + 4 :]
-        self.closing_at = None
+        if self.closing_at is not None:  # this head came in pieces
+            self.closing_at = None
+            self._scanned = 0
         self.http11 = head.http11
         fields = head.fields
         self._close_after = not ((fields.extras is NO_EXTRAS and head.http11) or head.keep_alive)
@@ -231,7 +234,9 @@ class ClientConnection(asyncio.Protocol):
             raise Refusal(431, "head_too_large", f"the head is larger than {forwarder.head_bytes} bytes")
         if end >= 0:
             return
-        if _BARE_LF.search(data):
+        unread = max(self._scanned - 1, 0)  # a head that dribbles in is not searched again and again
+        self._scanned = len(data)
+        if _BARE_LF.search(data, unread):
             raise Refusal(400, "bad_request", "a line of the head does not end with CRLF")
         if self.closing_at is None:
             self.closing_at = forwarder.monotonic() + forwarder.head_seconds
@@ -272,7 +277,7 @@ class ClientConnection(asyncio.Protocol):
 
     def _refuse(self, refusal: Refusal) -> None:
         """Answer what no exchange was made for. What stands behind a bad head cannot be told, so this is the end."""
-        answer, request_id = self.forwarder.refuse(refusal)
+        answer, request_id = self.forwarder.refuse(refusal, self._peer)
         self.transport.write(
             render_local(answer, request_id, self.forwarder.date_line, close=True, http11=True, body=True)
         )

@@ -81,7 +81,7 @@ def _read_connection(value: bytes) -> Verdict:
 _READERS: Final[dict[bytes, Read]] = {
     b"content-length": _read_length,
     b"connection": _read_connection,
-    b"transfer-encoding": lambda value: Field("transfer-encoding", value, tokens(value)),
+    b"transfer-encoding": lambda value: Field("transfer-encoding", value, tokens(value) or (b"",)),
     b"x-request-id": lambda _value: DROP,  # ours stands on every answer; an upstream's would be a second one
 }
 

@@ -3,6 +3,7 @@
 Set-Cookie is never touched. Location is mapped back only where it surely points at the endpoint itself.
 """
 
+import re
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import Final
@@ -10,6 +11,8 @@ from typing import Final
 from proxy.wire.fields import split_line
 
 _SPLIT_STATUS: Final = {301: b"HTTP/1.1 302 Found", 308: b"HTTP/1.1 307 Temporary Redirect"}
+# A directive's value may be a quoted list of names (RFC 9111 section 5.2.2.7).
+_DIRECTIVE = re.compile(rb'(?:[^,"]|"(?:[^"\\]|\\.)*"?)+')
 _SHARED: Final = (b"public", b"s-maxage", b"private")
 
 
@@ -39,7 +42,7 @@ def private_cache_control(lines: tuple[bytes, ...]) -> bytes | None:
 
     `lines` are the Cache-Control lines of the answer.
     """
-    members = [member.strip() for line in lines for member in split_line(line)[1].split(b",") if member.strip()]
+    members = [member.strip() for line in lines for member in _DIRECTIVE.findall(split_line(line)[1]) if member.strip()]
     lowered = [member.lower() for member in members]
     if b"no-store" in lowered:
         return None
@@ -63,8 +66,8 @@ def map_location(
                 return None  # the authority only begins alike
             break
     foreign = path is not location
-    if not foreign and not location.startswith(b"/"):
-        return None
+    if not foreign and (not location.startswith(b"/") or location.startswith(b"//")):
+        return None  # relative to the page, or an authority of its own (RFC 3986 section 4.2)
     if prefixes is not None:
         inner, outer = prefixes
         if path == inner or path.startswith((inner + b"/", inner + b"?")):

@@ -88,7 +88,7 @@ class ProxyApp:
             exchange = forwarder.open(head, client, origin)
             body = RequestBody(head, exchange.plan.body_bytes)
         except Refusal as refusal:
-            answer, request_id = forwarder.refuse(refusal)
+            answer, request_id = forwarder.refuse(refusal, origin.peer)
             await client.send_whole(answer, request_id, with_body=scope["method"] != "HEAD")
             return
         exchange.start(b"", body.done)
