@@ -46,7 +46,7 @@ class MemoryTransport(asyncio.Transport):
         self.socket = FakeSocket()
         super().__init__({"peername": (peer, 4711), "socket": self.socket})
         self._world = world
-        self._protocol: asyncio.Protocol
+        self._protocol: asyncio.Protocol | asyncio.BufferedProtocol
         self._written = bytearray()
         self._waiting: list[bytes] = []  # sent by the test, not read yet
         self._buffer = bytearray()  # written by the protocol, not taken by the test yet
@@ -62,7 +62,7 @@ class MemoryTransport(asyncio.Transport):
         protocol.connection_made(self)
 
     def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
-        assert isinstance(protocol, asyncio.Protocol)
+        assert isinstance(protocol, asyncio.Protocol | asyncio.BufferedProtocol)
         self._protocol = protocol
 
     def get_protocol(self) -> asyncio.BaseProtocol:
@@ -119,7 +119,16 @@ class MemoryTransport(asyncio.Transport):
 
     def _deliver(self) -> None:
         while self._waiting and not self.reading_paused and not self.closed:
-            self._protocol.data_received(self._waiting.pop(0))
+            data, protocol = self._waiting.pop(0), self._protocol
+            if isinstance(protocol, asyncio.Protocol):
+                protocol.data_received(data)
+                continue
+            buffer = memoryview(protocol.get_buffer(len(data)))
+            size = min(len(buffer), len(data))
+            buffer[:size] = data[:size]
+            if size < len(data):
+                self._waiting.insert(0, data[size:])
+            protocol.buffer_updated(size)
 
     def _lose(self, error: Exception | None) -> None:
         if not self._gone:
