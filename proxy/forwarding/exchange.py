@@ -205,6 +205,8 @@ class Exchange:
             self._first = b""
             self.since = now
             self.phase = BODY
+            if self.connection is not None:
+                self.connection.read_in_pieces()
             self.client.send_head(self, head, body, data, False)
 
     def receive_data(self, data: bytes, last: bool) -> None:

@@ -138,6 +138,7 @@ class AsgiClient:
         self._send = send
         self._messages: deque[Message | None] = deque()  # None: the end
         self._queued_bytes = 0
+        self._upstream_paused = False
         self._exchange: Exchange | None = None
         self._wake = asyncio.Event()
         self.readable = asyncio.Event()
@@ -154,10 +155,10 @@ class AsgiClient:
                 message = self._messages.popleft()
                 if message is None:
                     return
-                full = self.stalled
                 await self._send(message)
                 self._queued_bytes -= len(message.get("body", b""))
-                if full and not self.stalled:
+                if self._upstream_paused and not self.stalled:
+                    self._upstream_paused = False
                     exchange.client_drained()
             self._wake.clear()
             await self._wake.wait()
@@ -191,6 +192,7 @@ class AsgiClient:
         if last:
             self._push(None)
         elif self.stalled and self._exchange is not None:
+            self._upstream_paused = True
             self._exchange.client_full()
 
     def send_local(self, exchange: Exchange, answer: LocalAnswer) -> None:
