@@ -7,6 +7,7 @@ control process must never stop or delay a request.
 import argparse
 import asyncio
 import contextlib
+import gc
 import os
 import signal
 import socket
@@ -67,6 +68,7 @@ def run(build: BuildEngine, arguments: Sequence[str]) -> int:
         log.failure("start_refused", problems=str(error).splitlines())
         return 2
     worker = Worker(engine, options, launch.link_socket, log)
+    gc.freeze()  # what is there by now stays: a full collection need not look at it, and stalls nobody
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(worker.serve(adopt_sockets(options.public_fd)))
     return 0

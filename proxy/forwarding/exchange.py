@@ -85,7 +85,7 @@ class Exchange:
     head_at: float | None = None  # when the upstream's head came
     upgrade = b""
     request_id = b""
-    id_lines = b""  # of request and trace, for the upstream
+    trace = b""  # the field lines of its trace, for the upstream
     _upstream_full = False
     _first = b""  # what was sent behind the head, kept while it may be sent again
     _held: list[bytes] | None = None  # body that came while the connection was being made
@@ -334,8 +334,7 @@ class Exchange:
 
     def _record(self, outcome: Outcome, now: float) -> None:
         self.plan.stats.observe(self.status, now - self.started)
-        active = self.origin.active
-        if active.log_all or (active.log_errors and (self.status >= 499 or outcome is not ANSWERED)):
+        if self.origin.active.log_all or self.status >= 499 or outcome is not ANSWERED:
             self.forwarder.log(self, outcome, now)
 
     def __repr__(self) -> str:

@@ -23,7 +23,7 @@ from proxy.forwarding.pool import EndpointPool
 from proxy.forwarding.upstream import PARSER as RESPONSE_PARSER
 from proxy.observability.access_log import AccessLog, AccessRecord
 from proxy.observability.counters import Counters
-from proxy.observability.tracing import IdSource, trace_id
+from proxy.observability.tracing import IdSource, is_request_id, trace_id
 from proxy.routing.decision import Side, decide
 from proxy.routing.reserved import INTERNAL, is_internal
 from proxy.routing.table import RouteTable, compile_table
@@ -103,9 +103,11 @@ class Forwarder:
         else:
             plan = active.plans[id(decide(claim, active.snapshot.legacy, _wish(head) if steers else None))]
         exchange = Exchange(self, client, head, plan, origin, self.monotonic())
-        exchange.request_id, exchange.id_lines = self.ids.follow(
-            fields.traceparent, extras.tracestate, extras.request_id if origin.trusted else b""
-        )
+        exchange.trace = fields.trace or self.ids.begin_trace()
+        if origin.trusted and is_request_id(extras.request_id):
+            exchange.request_id = extras.request_id
+        else:
+            exchange.request_id = self.ids.fresh()
         if steers:
             exchange.steered = True
         if extras.upgrade:
@@ -142,7 +144,7 @@ class Forwarder:
         )  # fmt: skip
 
     def log(self, exchange: Exchange, outcome: Outcome, now: float) -> None:
-        if self.access_log is None:
+        if self.access_log is None or not exchange.origin.active.log_errors:
             return
         decision, head, pool = exchange.plan.decision, exchange.head, exchange.pool
         self.access_log.write(
@@ -159,7 +161,7 @@ class Forwarder:
                 outcome=outcome.value,
                 client=exchange.origin.client(head),
                 request_id=exchange.request_id.decode("ascii"),
-                trace_id=trace_id(exchange.id_lines),
+                trace_id=trace_id(exchange.trace),
                 bytes_sent=exchange.bytes_sent,
                 duration=now - exchange.started,
                 upstream_duration=None if exchange.head_at is None else exchange.head_at - exchange.started,

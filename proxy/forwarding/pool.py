@@ -48,7 +48,7 @@ class EndpointPool:
         self.prefix = key.endpoint.prefix
         # Answers to like requests have like heads: the last one is remembered, by its exact bytes.
         self.last_block = b""
-        self.last_head: ResponseHead | None = None
+        self.last_head: ResponseHead
 
     def take(self, repeatable: bool) -> UpstreamConnection | None:
         """An idle connection, or None when a new one is needed."""

@@ -25,7 +25,7 @@ from proxy.wire.framing import LAST_CHUNK, encode_chunk
 from proxy.wire.problem import LocalAnswer
 from proxy.wire.refusal import Refusal
 from proxy.wire.request import NO_EXTRAS, RequestHead
-from proxy.wire.response import CHUNKED, UNTIL_CLOSE, Body, ResponseHead
+from proxy.wire.response import LENGTH, NO_BODY, Body, ResponseHead
 
 HIGH_WATER_BYTES: Final = 64 * 1024
 LINGER_SECONDS: Final = 2.0
@@ -150,7 +150,7 @@ class ClientConnection(asyncio.Protocol):
             return
         self._busy = True
         try:
-            while self.state is HEAD and self._pending and self._read_head():
+            while self._read_head() and self._pending and self.state is HEAD:
                 pass
         except Refusal as refusal:
             self._refuse(refusal)
@@ -175,10 +175,11 @@ class ClientConnection(asyncio.Protocol):
             self._scanned = 0
         self.http11 = head.http11
         fields = head.fields
-        self._close_after = not ((fields.extras is NO_EXTRAS and head.http11) or head.keep_alive)
-        if self.origin.active is not forwarder.active:
-            self.origin = Origin(forwarder.active, self._peer, self._scheme)
-        exchange = forwarder.open(head, self, self.origin)
+        self._close_after = (fields.extras is not NO_EXTRAS or not head.http11) and not head.keep_alive
+        origin = self.origin
+        if origin.active is not forwarder.active:
+            origin = self.origin = Origin(forwarder.active, self._peer, self._scheme)
+        exchange = forwarder.open(head, self, origin)
         if fields.content_length or fields.chunked:
             self._start_with_body(exchange, head)
         else:
@@ -247,14 +248,32 @@ class ClientConnection(asyncio.Protocol):
         self.transport.write(b"\r\n".join((head.status_line, *head.lines, b"", b"")))
 
     def send_head(self, exchange: Exchange, head: ResponseHead, body: Body, data: bytes, last: bool) -> None:
-        unframed = body is CHUNKED or body is UNTIL_CLOSE
-        self._chunked = unframed and self.http11
-        self._close_delimited = unframed and not self.http11
-        if self._close_delimited or not exchange.request_done or (self.draining and not self._pending):
-            self._close_after = True  # an early answer leaves a request that nobody will read
-        self.transport.write(render_answer(exchange, head, data, last, chunked=self._chunked, close=self._close_after))
+        delimited = body is LENGTH or body is NO_BODY
+        if delimited and exchange.request_done and self.http11 and not self._close_after and not self.draining:
+            self._chunked = False
+            self.transport.write(render_answer(exchange, head, data))
+        else:
+            self._send_unusual_head(exchange, head, data, last, delimited)
         if last:
             self._end_answer()
+
+    def _send_unusual_head(
+        self, exchange: Exchange, head: ResponseHead, data: bytes, last: bool, delimited: bool
+    ) -> None:
+        """The head of an answer that the proxy delimits anew, or after which the connection may end."""
+        self._chunked = not delimited and self.http11
+        self._close_delimited = not delimited and not self.http11
+        if self._close_delimited or not exchange.request_done or (self.draining and not self._pending):
+            self._close_after = True  # an early answer leaves a request that nobody will read
+        fields = b""
+        if self._chunked:
+            fields = b"\r\nTransfer-Encoding: chunked"
+            data = (encode_chunk(data) if data else b"") + (LAST_CHUNK if last else b"")
+        if self._close_after:
+            fields += b"\r\nConnection: close"
+        elif not self.http11:
+            fields += b"\r\nConnection: keep-alive"
+        self.transport.write(render_answer(exchange, head, data, fields))
 
     def send_data(self, data: bytes, last: bool) -> None:
         if self._chunked:

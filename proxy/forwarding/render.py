@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from proxy.wire.fields import split_line
-from proxy.wire.framing import LAST_CHUNK, encode_chunk
 from proxy.wire.rewrite import map_location, private_cache_control, temporary_status_line
 
 if TYPE_CHECKING:
@@ -36,7 +35,9 @@ def render_request(exchange: Exchange, pool: EndpointPool, body: bytes) -> bytes
             request_line,
             block,
             exchange.origin.forwarding_lines(head),
-            exchange.id_lines,
+            b"\r\nX-Request-Id: ",
+            exchange.request_id,
+            exchange.trace,
             VIA11 if head.http11 else VIA10,
             _framing(exchange) if exchange.upgrade or fields.chunked else b"\r\n\r\n",
             body,
@@ -46,10 +47,10 @@ def render_request(exchange: Exchange, pool: EndpointPool, body: bytes) -> bytes
 
 def _request_line(head: RequestHead, plan: Plan, prefix: str) -> bytes:
     path = head.path if plan.rewrite is None else plan.rewrite(head.path)
-    query = "" if head.raw_query is None else f"?{head.raw_query}"
-    if path == "*":
-        prefix = ""
-    return f"{head.method} {prefix}{path}{query} HTTP/1.1".encode("latin-1")
+    if path != "*":
+        path = prefix + path
+    query = b"" if head.raw_query is None else b"?" + head.raw_query
+    return f"{head.method} {path}".encode("latin-1") + query + b" HTTP/1.1"
 
 
 def _edit_request(fields: RequestFields, plan: Plan, authority: bytes) -> bytes:
@@ -70,24 +71,16 @@ def _framing(exchange: Exchange) -> bytes:
     return b"\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 
-def render_answer(
-    exchange: Exchange, head: ResponseHead, data: bytes, last: bool, *, chunked: bool, close: bool
-) -> bytes:
-    """The answer head for an HTTP/1.x client, with what there is of the body behind it."""
-    block = head.block
+def render_answer(exchange: Exchange, head: ResponseHead, data: bytes, fields: bytes = b"") -> bytes:
+    """The answer head for an HTTP/1.x client, with what there is of the body behind it.
+
+    `fields` are those of this connection, each with a leading CRLF.
+    """
     if not head.dated:  # RFC 9110 section 6.6.1
-        block = b"\r\n".join((block, exchange.forwarder.date_line))
-    tail = b"\r\n\r\n"
-    if chunked:
-        tail = b"\r\nTransfer-Encoding: chunked\r\n\r\n"
-        data = (encode_chunk(data) if data else b"") + (LAST_CHUNK if last else b"")
-    if close:
-        tail = b"\r\nConnection: close" + tail
-    elif not exchange.head.http11:
-        tail = b"\r\nConnection: keep-alive" + tail
+        fields += b"\r\n" + exchange.forwarder.date_line
     if exchange.steered:
-        tail = b"\r\n" + decision_line(exchange) + tail
-    return b"".join((block, b"\r\nX-Request-Id: ", exchange.request_id, tail, data))
+        fields += b"\r\n" + decision_line(exchange)
+    return b"".join((head.block, b"\r\nX-Request-Id: ", exchange.request_id, fields, b"\r\n\r\n", data))
 
 
 def decision_line(exchange: Exchange) -> bytes:

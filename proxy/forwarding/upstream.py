@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final, Protocol, cast
 from proxy.wire.framing import BadChunk, ChunkedDecoder
 from proxy.wire.refusal import BadAnswer
 from proxy.wire.response import (
+    CHUNKED,
     LENGTH,
     MAX_HEAD_BYTES,
     NO_BODY,
@@ -184,12 +185,11 @@ class UpstreamConnection(asyncio.Protocol):
         pool = self.pool
         block = data[:end]
         try:
-            head = pool.last_head
-            if head is None or block != pool.last_block:
-                head = pool.last_head = PARSER.parse(block)
+            if block != pool.last_block:
+                pool.last_head = PARSER.parse(block)
                 pool.last_block = block
+            head = pool.last_head
             if head.status >= 200:
-                self._keep_alive = head.keep_alive
                 self._begin_body(head, data[end + 4 :])
             else:
                 self._read_interim(head, data[end + 4 :])
@@ -219,9 +219,10 @@ class UpstreamConnection(asyncio.Protocol):
     def _begin_body(self, head: ResponseHead, data: bytes) -> None:
         receiver = self.receiver
         assert receiver is not None
-        body = self._body = head.body(receiver.method)
-        length = head.content_length
-        if body is LENGTH and length is not None:
+        self._keep_alive = head.keep_alive
+        body = self._body = head.body if receiver.method != "HEAD" else NO_BODY
+        if body is LENGTH:
+            length = head.content_length or 0
             self._left = left = length - len(data)
             if left < 0:
                 self._tainted = True
@@ -233,13 +234,16 @@ class UpstreamConnection(asyncio.Protocol):
         elif body is UNTIL_CLOSE:
             receiver.receive_head(head, body, data, False)
         else:
-            decoder = self._decoder = ChunkedDecoder()
-            try:
-                content = decoder.feed(data)
-            except BadChunk as error:
-                raise BadAnswer(str(error)) from None
-            self._tainted = bool(decoder.rest)
-            receiver.receive_head(head, body, content, last=decoder.done)
+            self._begin_chunks(receiver, head, data)
+
+    def _begin_chunks(self, receiver: AnswerReceiver, head: ResponseHead, data: bytes) -> None:
+        decoder = self._decoder = ChunkedDecoder()
+        try:
+            content = decoder.feed(data)
+        except BadChunk as error:
+            raise BadAnswer(str(error)) from None
+        self._tainted = bool(decoder.rest)
+        receiver.receive_head(head, CHUNKED, content, decoder.done)
 
     def _read_length(self, data: bytes) -> None:
         assert self.receiver is not None

@@ -32,27 +32,30 @@ class IdSource:
             self._ready = [digits[at : at + 32] for at in range(0, len(digits), 32)]
         return self._ready.pop()
 
-    def follow(self, traceparent: bytes, tracestate: tuple[bytes, ...], request_id: bytes) -> tuple[bytes, bytes]:
-        """A request's id, and the field lines for its upstream, each with a leading CRLF.
-
-        `request_id` is the client's where it is to be believed, else empty.
-        """
-        if not request_id or not _REQUEST_ID.fullmatch(request_id):
-            request_id = self.fresh()
-        if traceparent and _TRACEPARENT.fullmatch(traceparent):
-            lines = b"".join((b"\r\nX-Request-Id: ", request_id, b"\r\ntraceparent: ", traceparent))
-            for line in tracestate:
-                lines += b"\r\n" + line
-        else:
-            fresh = (b"\r\nX-Request-Id: ", request_id, _TRACE, self.fresh(), b"-", self.fresh()[:16], b"-01")
-            lines = b"".join(fresh)
-        return request_id, lines
+    def begin_trace(self) -> bytes:
+        """The field line of a new trace, with a leading CRLF."""
+        return b"".join((_LINE, b"00-", self.fresh(), b"-", self.fresh()[:16], b"-01"))
 
 
-_TRACE = b"\r\ntraceparent: 00-"
+def is_request_id(value: bytes) -> bool:
+    """Whether a request id from outside may be taken over."""
+    return _REQUEST_ID.fullmatch(value) is not None
+
+
+def continue_trace(traceparent: bytes, tracestate: tuple[bytes, ...]) -> bytes:
+    """The field lines of a trace that goes on, each with a leading CRLF; nothing where the traceparent is invalid.
+
+    `tracestate` are whole field lines.
+    """
+    if not _TRACEPARENT.fullmatch(traceparent):
+        return b""
+    return _LINE + b"\r\n".join((traceparent, *tracestate))
+
+
+_LINE = b"\r\ntraceparent: "
 
 
 def trace_id(lines: bytes) -> str:
-    """The trace id in what `follow` gave."""
-    at = lines.index(_TRACE[:-3]) + len(_TRACE)
+    """The trace id in what `begin_trace` or `continue_trace` gave."""
+    at = len(_LINE) + 3
     return lines[at : at + 32].decode("ascii")

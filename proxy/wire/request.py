@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from proxy.observability.tracing import continue_trace
 from proxy.wire.fields import (
     DROP,
     PASS,
@@ -30,7 +31,7 @@ MAX_FIELDS: Final = 256
 
 # The request line that nearly every request has: origin form, no escapes in the path. RFC 9112 section 3.
 _PLAIN_LINE = re.compile(
-    rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+) (/[^\x00-\x20\x7f#%?\\]*)(?:\?([^\x00-\x20\x7f#]*))? HTTP/1\.([01])"
+    rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+) (/[^\x00-\x20\x7f#%?\\]*)(?:\?([^\x00-\x20\x7f#]*))? HTTP/1\.([01])(?=\r\n|\Z)"
 )
 _LINE = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+) ([\x21\x22\x24-\x7e\x80-\xff]+) (HTTP/[0-9]\.[0-9])")
 _HOST = re.compile(rb"([A-Za-z0-9\-._~!$&'()*+,;=%]+|\[[0-9A-Fa-f:.]+\])(?::([0-9]{1,5}))?")
@@ -141,7 +142,7 @@ class RequestFields:
 
     __slots__ = (
         "block", "chunked", "content_length", "extras", "host", "host_line", "host_value", "lines", "raw",
-        "traceparent",
+        "trace", "traceparent",
     )  # fmt: skip
 
     def __init__(self, raw: bytes, lines: list[bytes]) -> None:
@@ -150,6 +151,7 @@ class RequestFields:
         self.block = b""  # the lines to forward, each with a leading CRLF
         self.host = ""
         self.host_line = self.host_value = self.traceparent = b""
+        self.trace = b""  # the lines of the trace that goes on, each with a leading CRLF
         self.content_length: int | None = None
         self.chunked = False
         self.extras = NO_EXTRAS
@@ -166,7 +168,7 @@ class RequestHead:
 
     __slots__ = ("authority", "fields", "http11", "method", "path", "plain_line", "raw_query")
 
-    def __init__(self, method: str, path: str, raw_query: str | None, http11: bool, plain_line: bytes = b"") -> None:
+    def __init__(self, method: str, path: str, raw_query: bytes | None, http11: bool, plain_line: bytes = b"") -> None:
         self.method = method
         self.path = path
         self.raw_query = raw_query
@@ -177,7 +179,7 @@ class RequestHead:
 
     @property
     def query(self) -> str:
-        return self.raw_query or ""
+        return self.raw_query.decode("latin-1") if self.raw_query else ""
 
     @property
     def host(self) -> str:
@@ -220,21 +222,27 @@ class RequestParser:
 
         `previous` is the head before it on the same connection: clients mostly send the same fields again.
         """
-        cut = block.find(b"\r\n")
-        if cut < 0:
-            cut = len(block)
-        head = self._parse_line(block[:cut])
-        raw = block[cut:]
-        if (
-            previous is not None
-            and raw == previous.fields.raw
-            and head.method == previous.method
-            and head.plain_line
-            and previous.plain_line
-        ):
+        match = _PLAIN_LINE.match(block)
+        if match is None:
+            return self._parse_unusual(block)
+        method, path, query, minor = match.groups()
+        if method in _UNSERVED or b"/." in path:
+            return self._parse_unusual(block)
+        http11 = minor == b"1"
+        head = RequestHead(
+            method.decode("ascii"), path.decode("latin-1"), query, http11, match.group() if http11 else b""
+        )
+        raw = block[match.end() :]
+        if previous is not None and raw == previous.fields.raw and _alike(head, previous):
             head.fields = previous.fields
         else:
             head.fields = self._read_fields(head, raw)
+        return head
+
+    def _parse_unusual(self, block: bytes) -> RequestHead:
+        line, crlf, rest = block.partition(b"\r\n")
+        head = _parse_line(line, self.allow_encoded_slash)
+        head.fields = self._read_fields(head, crlf + rest)
         return head
 
     def _read_fields(self, head: RequestHead, raw: bytes) -> RequestFields:
@@ -255,27 +263,18 @@ class RequestParser:
         except BadLine as error:
             raise bad_head(str(error)) from None
         _judge(head, fields)
+        if fields.traceparent:
+            fields.trace = continue_trace(fields.traceparent, fields.extras.tracestate)
         fields.block = b"".join([b"\r\n" + line for line in fields.lines])
         return fields
 
-    def _parse_line(self, line: bytes) -> RequestHead:
-        match = _PLAIN_LINE.fullmatch(line)
-        if match is None or b"/." in line:
-            return _parse_unusual_line(line, self.allow_encoded_slash)
-        method, path, query, minor = match.groups()
-        if method in _UNSERVED:
-            _refuse_method(method)
-        http11 = minor == b"1"
-        return RequestHead(
-            method.decode("ascii"),
-            path.decode("latin-1"),
-            None if query is None else query.decode("latin-1"),
-            http11,
-            line if http11 else b"",
-        )
+
+def _alike(head: RequestHead, previous: RequestHead) -> bool:
+    """Whether equal field lines mean the same in both."""
+    return head.method == previous.method and bool(head.plain_line and previous.plain_line)
 
 
-def _parse_unusual_line(line: bytes, allow_encoded_slash: bool) -> RequestHead:
+def _parse_line(line: bytes, allow_encoded_slash: bool) -> RequestHead:
     match = _LINE.fullmatch(line)
     if match is None:
         raise bad_head(_explain_line(line))
@@ -319,11 +318,12 @@ def _read_target(head: RequestHead, target: str, allow_encoded_slash: bool) -> N
         target = absolute.group(2)
         if not target.startswith("/"):
             target = "/" + target
-    path, head.raw_query = split_target(target)
+    path, query = split_target(target)
+    head.raw_query = None if query is None else query.encode("latin-1")
     try:
         head.path = normalise(path, allow_encoded_slash=allow_encoded_slash)
-        if head.raw_query:
-            refuse_bad_query(head.raw_query)
+        if query:
+            refuse_bad_query(query)
     except BadTarget as error:
         raise bad_head(str(error)) from None
 

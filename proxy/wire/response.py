@@ -94,8 +94,8 @@ class ResponseHead:
     """
 
     __slots__ = (
-        "block", "cache_control", "coding", "connection", "content_length", "dated", "http11", "keep_alive", "lines",
-        "location",        "status", "status_line", "upgrade",
+        "block", "body", "cache_control", "coding", "connection", "content_length", "dated", "http11", "keep_alive",
+        "lines", "location",        "status", "status_line", "upgrade",
     )  # fmt: skip
 
     def __init__(self, status: int, status_line: bytes, http11: bool, lines: list[bytes]) -> None:
@@ -110,6 +110,7 @@ class ResponseHead:
         self.upgrade = self.location = b""
         self.dated = False
         self.keep_alive = http11  # whether the upstream will read another request on this connection
+        self.body = NO_BODY  # as it is for any request but HEAD
         self.block = b""
 
     def evolve(self, status_line: bytes, lines: list[bytes]) -> "ResponseHead":
@@ -124,14 +125,14 @@ class ResponseHead:
         """Put `block` together: status line and lines, without a CRLF at the end."""
         self.block = b"\r\n".join((self.status_line, *self.lines))
 
-    def body(self, method: str) -> Body:
-        """How the body is delimited, given the request's method. Raises BadAnswer (RFC 9112 section 6.3)."""
+    def delimit(self) -> Body:
+        """How the body is delimited, unless the request was HEAD. Raises BadAnswer (RFC 9112 section 6.3)."""
         if self.coding:
             if self.coding != (b"chunked",) or not self.http11:
                 raise BadAnswer("the only transfer coding understood is `chunked`, once, alone, in HTTP/1.1")
             if self.content_length is not None:
                 raise BadAnswer("both Content-Length and Transfer-Encoding are there")
-        if method == "HEAD" or self.status in _BODILESS or self.status < 200:
+        if self.status in _BODILESS or self.status < 200:
             return NO_BODY
         if self.coding:
             return CHUNKED
@@ -175,6 +176,7 @@ class ResponseParser:
             head.keep_alive = False
         if status == 204 or status < 200:
             head.lines = [line for line in head.lines if not line[:15].lower().startswith(b"content-length:")]
+        head.body = head.delimit()
         head.render()
         return head
 
