@@ -1,51 +1,48 @@
-"""What outlives a snapshot, and what does not."""
+"""What outlives a snapshot is kept by key."""
 
 import pytest
 
 from proxy.runtime.registry import Registry
 
 
-class Things:
-    """Makes numbered things, and remembers what was retired."""
+class Story:
+    """A registry of numbered things, and notes of what was made and retired."""
 
-    def __init__(self) -> None:
-        self.made: list[str] = []
-        self.retired: list[str] = []
-        self.registry = Registry(self._make, self.retired.append)
+    def __init__(self):
+        self.notes = []
+        self.refused = None
+        self.registry = Registry(self.make, lambda thing: self.notes.append(f"retire {thing}"))
 
-    def _make(self, key: str) -> str:
-        if key == "broken":
-            raise OSError("cannot be made")
-        self.made.append(key)
-        return f"{key}#{len(self.made)}"
-
-
-def test_a_thing_that_is_wanted_again_is_kept() -> None:
-    things = Things()
-    first = things.registry.reconcile(["a", "b"])
-    assert things.registry.reconcile(["b", "a"]) == first
-    assert (things.made, things.retired) == (["a", "b"], [])
+    def make(self, key):
+        if key == self.refused:
+            raise OSError(key)
+        self.notes.append(f"make {key}")
+        return [key]
 
 
-def test_only_what_is_not_wanted_any_more_is_retired() -> None:
-    things = Things()
-    things.registry.reconcile(["a", "b"])
-    assert things.registry.reconcile(["b", "c"]) == {"b": "b#2", "c": "c#3"}
-    assert things.retired == ["a#1"]
-    assert list(things.registry.values()) == ["b#2", "c#3"]
+def test_things_are_made_once_and_kept_while_they_are_wanted():
+    story = Story()
+    first = story.registry.reconcile(["a", "b"])
+    second = story.registry.reconcile(["b", "c", "b"])
+    assert story.notes == ["make a", "make b", "make c", "retire ['a']"]
+    assert second["b"] is first["b"]
+    assert list(story.registry.values()) == [["b"], ["c"]]
 
 
-def test_a_thing_that_comes_back_is_made_anew() -> None:
-    things = Things()
-    for wanted in (["a"], [], ["a"]):
-        live = things.registry.reconcile(wanted)
-    assert live == {"a": "a#2"}
+def test_a_thing_that_comes_back_is_made_anew():
+    story = Story()
+    first = story.registry.reconcile(["a"])["a"]
+    story.registry.reconcile([])
+    assert story.registry.reconcile(["a"])["a"] is not first
 
 
-def test_when_one_cannot_be_made_nothing_has_changed() -> None:
-    things = Things()
-    before = things.registry.reconcile(["a"])
-    with pytest.raises(OSError, match="cannot be made"):
-        things.registry.reconcile(["b", "broken"])
-    assert things.retired == []
-    assert things.registry.reconcile(["a"]) == before
+def test_where_one_cannot_be_made_nothing_changes():
+    story = Story()
+    kept = story.registry.reconcile(["a", "b"])
+    story.refused = "d"
+    with pytest.raises(OSError, match="d"):
+        story.registry.reconcile(["b", "c", "d"])
+    assert "retire" not in " ".join(story.notes)
+    assert list(story.registry.values()) == list(kept.values())
+    story.refused = None
+    assert story.registry.reconcile(["b"])["b"] is kept["b"]
