@@ -110,7 +110,7 @@ def converse(segments):
         return asked, masked(client.received), client.eof_written or client.closed
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(PIPELINES, CUTS)
 def test_requests_mean_the_same_however_their_bytes_are_cut(data, cuts):
     assert converse(cut(data, cuts)) == converse([data] if data else [])
@@ -159,13 +159,13 @@ def get_answer(sent, segments):
 ASKING = st.sampled_from([get(), request("GET /a", version="1.0"), get("/svc/x"), get("/a", "Connection: close")])
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(ASKING, st.sampled_from(ANSWERS), CUTS)
 def test_an_answer_means_the_same_however_its_bytes_are_cut(sent, data, cuts):
     assert get_answer(sent, cut(data, cuts)) == get_answer(sent, [data])
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.sampled_from(ANSWERS), CUTS, st.data())
 def test_an_answer_that_breaks_off_or_breaks_http_never_ends_well(data, cuts, drawn):
     """Cut short anywhere, the client gets an error of ours, or sees that the answer is not whole."""

@@ -1,9 +1,9 @@
 """Heads made to be misread, with llhttp in its strict mode as referee.
 
 Whatever we accept, llhttp accepts, with the same method, target, version, fields and keep-alive. Ours is stricter in
-places that llhttp leaves to its user: one Host in HTTP/1.1 and a well-formed one, versions but 1.0 and 1.1, the
-target's form, `chunked` as the only coding, empty lines at the start, sizes. It is wider in one: any token is a method.
-Where HTTP/1.0 asks for both `close` and `keep-alive`, we close and llhttp would not.
+places that llhttp leaves to its user: one Host in HTTP/1.1 and a well-formed one, no versions but 1.0 and 1.1, the
+target's form, `chunked` as the only coding, sizes. It is wider in two: any token is a method, and bytes above 127 may
+stand in a target. Where HTTP/1.0 asks for both `close` and `keep-alive`, we close and llhttp would not.
 """
 
 import httptools
@@ -134,6 +134,7 @@ def test_a_request_we_accept_means_the_same_to_llhttp(block):
     except Refusal:
         return
     assume(head.method.encode() in KNOWN_METHODS)
+    assume(block.split(b" ")[1].isascii())
     referee, parser = refereed(httptools.HttpRequestParser, block)
     assert parser.get_method() == head.method.encode()
     assert referee.target == block.split(b" ")[1]
@@ -199,6 +200,13 @@ def test_we_refuse_some_answers_that_llhttp_takes(block):
 def test_we_take_methods_that_llhttp_does_not_know(method):
     block = method + b" / HTTP/1.1\r\nHost: a"
     assert RequestParser().parse(block).method == method.decode()
+    with pytest.raises(httptools.HttpParserError):
+        httptools.HttpRequestParser(Referee()).feed_data(block + b"\r\n\r\n")
+
+
+def test_we_take_bytes_above_127_in_a_target_as_browsers_and_old_clients_send_them():
+    block = b"GET /caf\xe9 HTTP/1.1\r\nHost: a"
+    assert RequestParser().parse(block).path == "/café"
     with pytest.raises(httptools.HttpParserError):
         httptools.HttpRequestParser(Referee()).feed_data(block + b"\r\n\r\n")
 
