@@ -37,10 +37,11 @@ class Shot:
 
 @dataclass(slots=True)
 class Load:
-    """Clients at work. `reconnect_refused` is how often there was nobody to connect to any more."""
+    """Clients at work. `refused` is how often there was nobody to connect to; `name` begins every token."""
 
     port: int
     path: str
+    name: str = ""
     shots: list[Shot] = field(default_factory=list)
     refused: int = 0
     think_seconds: Callable[[], float] | None = None  # between an answer and the next request
@@ -79,7 +80,7 @@ class Load:
                     if self.gives_up:
                         return
                     continue
-            shot = await self._ask(client, f"{number}-{self._done[number]}", number + self._done[number])
+            shot = await self._ask(client, f"{self.name}{number}-{self._done[number]}", number + self._done[number])
             async with self._progress:
                 self._done[number] += 1
                 self._progress.notify_all()
