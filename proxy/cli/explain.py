@@ -19,8 +19,9 @@ from proxy.routing.explain import Explanation, Rival, explain
 from proxy.routing.listing import describe
 from proxy.routing.reserved import INTERNAL
 from proxy.routing.table import compile_table
+from proxy.wire.head import RequestHead
 from proxy.wire.refusal import Refusal
-from proxy.wire.request import RequestHead, RequestParser
+from proxy.wire.request import RequestParser
 
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _COMMON_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")

@@ -1,8 +1,8 @@
 """The body of a request on its way in: where it ends, how large it may be, and how it is framed for the upstream."""
 
 from proxy.wire.framing import LAST_CHUNK, BadChunk, ChunkedDecoder, encode_chunk
+from proxy.wire.head import RequestHead
 from proxy.wire.refusal import Refusal, bad_head
-from proxy.wire.request import RequestHead
 
 
 class RequestBody:

@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Final, Protocol
 from proxy.forwarding.outcome import STATUS, UPSTREAM_BLAMED, Outcome
 from proxy.forwarding.plan import Plan
 from proxy.forwarding.pool import EndpointPool
-from proxy.forwarding.render import edit_answer, render_request
+from proxy.forwarding.render import decision_line, edit_answer, render_request
 from proxy.forwarding.upstream import UpstreamConnection
+from proxy.wire.head import RequestHead
 from proxy.wire.problem import LocalAnswer, problem
 from proxy.wire.refusal import BadAnswer
-from proxy.wire.request import RequestHead
 from proxy.wire.response import Body, ResponseHead
 
 if TYPE_CHECKING:
@@ -294,7 +294,7 @@ class Exchange:
             self.client.abort()
         else:
             request_id = self.request_id.decode("ascii")
-            self.client.send_local(self, problem(self.status, outcome.value, request_id, detail))
+            self._answer_locally(problem(self.status, outcome.value, request_id, detail))
 
     def _answer_here(self) -> None:
         """The plan has an answer of our own: nothing is sent anywhere."""
@@ -305,6 +305,11 @@ class Exchange:
         if answer.status >= 400:
             explained = problem(answer.status, "retired", self.request_id.decode("ascii"))
             answer = replace(explained, lines=(*explained.lines, *answer.lines))
+        self._answer_locally(answer)
+
+    def _answer_locally(self, answer: LocalAnswer) -> None:
+        if self.steered:
+            answer = replace(answer, lines=(*answer.lines, decision_line(self)))
         self.client.send_local(self, answer)
 
     def close_tunnel(self) -> None:

@@ -9,7 +9,6 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator
-from copy import copy
 from email.utils import formatdate
 from typing import Final, Protocol
 
@@ -28,9 +27,11 @@ from proxy.routing.decision import Side, decide
 from proxy.routing.reserved import INTERNAL, is_internal
 from proxy.routing.table import RouteTable, compile_table
 from proxy.runtime.registry import Registry
+from proxy.wire.guard import refuse_unserved
+from proxy.wire.head import NO_EXTRAS, RequestHead
 from proxy.wire.problem import ALLOW_LINE, LocalAnswer, problem
 from proxy.wire.refusal import Refusal
-from proxy.wire.request import NO_EXTRAS, RequestHead, RequestParser
+from proxy.wire.request import RequestParser
 
 TICK_SECONDS: Final = 0.05
 """How often time limits are looked at: a limit may be this much late, never early."""
@@ -253,25 +254,7 @@ def _limit(exchange: Exchange, client_idle: float) -> float:
 def _refuse_unserved(head: RequestHead) -> None:
     if is_internal(head.path):
         raise Refusal(404, "internal", "internal endpoints are not reachable from here")
-    extras = head.fields.extras
-    if extras.grpc:
-        raise Refusal(415, "grpc", "gRPC needs HTTP/2 trailers, which this engine cannot forward")
-    if extras.max_forwards:
-        _count_down(head)
-
-
-def _count_down(head: RequestHead) -> None:
-    """RFC 9110 section 7.6.2, for OPTIONS."""
-    extras = head.fields.extras
-    if not extras.max_forwards.isdigit():
-        raise Refusal(400, "bad_request", "Max-Forwards is not a number")
-    remaining = int(extras.max_forwards[:9])
-    if remaining == 0:
-        raise Refusal(200, "max_forwards", "this proxy is the last one that may answer")
-    # In front of Via and the like; parsed fields are not changed, as the next request may share them.
-    head.fields = copy(head.fields)
-    head.fields.lines = [*head.fields.lines, b"Max-Forwards: %d" % (remaining - 1)]
-    head.fields.block += b"\r\nMax-Forwards: %d" % (remaining - 1)
+    refuse_unserved(head)
 
 
 def _wish(head: RequestHead) -> Side | None:

@@ -2,7 +2,7 @@
 
 from proxy.forwarding.plan import Active
 from proxy.wire.forwarded import extend_forwarding, forwarded_for, replace_forwarding, resolve_client
-from proxy.wire.request import RequestHead
+from proxy.wire.head import RequestHead
 
 
 class Origin:

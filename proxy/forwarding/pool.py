@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 
 from proxy import clock
 from proxy.config.model import Endpoint, UpstreamTls
+from proxy.forwarding.resolver import Resolver
 from proxy.forwarding.upstream import UpstreamConnection
 from proxy.observability.counters import Counters
 from proxy.wire.response import ResponseHead
@@ -40,6 +41,7 @@ class EndpointPool:
         self._key = key
         self._tls = _client_context(key) if key.endpoint.scheme == "https" else None
         self._server_name = (key.tls.server_name or key.endpoint.host) if self._tls else None
+        self._resolver = Resolver(key.endpoint.host, key.endpoint.port, now)
         self._idle: list[UpstreamConnection] = []
         self._now = now
         self._retired = False
@@ -79,11 +81,23 @@ class EndpointPool:
             self._idle.remove(connection)
 
     async def connect(self) -> UpstreamConnection:
-        """A new connection. Raises OSError (ssl.SSLError among them)."""
+        """A new connection, to the first address that takes one. Raises OSError (ssl.SSLError among them)."""
+        failure: OSError | None = None
+        for address in await self._resolver.addresses():
+            try:
+                return await self._connect_to(address)
+            except ssl.SSLError:
+                raise  # it is there, and not who it should be
+            except OSError as error:
+                failure = failure or error
+        assert failure is not None
+        raise failure
+
+    async def _connect_to(self, address: str) -> UpstreamConnection:
         loop = asyncio.get_running_loop()
         _, connection = await loop.create_connection(
             lambda: UpstreamConnection(self),
-            self.endpoint.host,
+            address,
             self.endpoint.port,
             ssl=self._tls,
             server_hostname=self._server_name,

@@ -8,34 +8,31 @@ from __future__ import annotations
 
 import asyncio
 import re
-import socket
-import struct
-from enum import IntEnum
 from typing import Final, cast
 
 from proxy.forwarding.body import RequestBody
+from proxy.forwarding.client import (
+    ANSWER,
+    BODY,
+    GONE,
+    HALF_CLOSE_SECONDS,
+    HEAD,
+    HIGH_WATER_BYTES,
+    TUNNEL,
+    ClientSocket,
+    reset,
+)
 from proxy.forwarding.exchange import Exchange
-from proxy.forwarding.forwarder import Forwarder
 from proxy.forwarding.origin import Origin
 from proxy.forwarding.outcome import Outcome
 from proxy.forwarding.render import render_answer, render_local, render_switch
 from proxy.forwarding.tunnel import Tunnel
 from proxy.forwarding.upstream import UpstreamConnection
 from proxy.wire.framing import LAST_CHUNK, encode_chunk
+from proxy.wire.head import NO_EXTRAS, RequestHead
 from proxy.wire.problem import LocalAnswer
 from proxy.wire.refusal import Refusal
-from proxy.wire.request import NO_EXTRAS, RequestHead
 from proxy.wire.response import LENGTH, NO_BODY, Body, ResponseHead
-
-HIGH_WATER_BYTES: Final = 64 * 1024
-LINGER_SECONDS: Final = 2.0
-"""How long a client may go on sending after its answer was cut short by a close."""
-
-HALF_CLOSE_SECONDS: Final = 1.0
-"""How long a client that has closed its sending side is given its answer, before it counts as gone."""
-
-SILENCE_SECONDS: Final = 1.0
-"""How long an idle connection must have been silent before a drain closes it."""
 
 CR: Final = 13
 MAX_EMPTY_LINES: Final = 8  # on one connection; some clients send one behind a body
@@ -43,51 +40,18 @@ MAX_EMPTY_LINES: Final = 8  # on one connection; some clients send one behind a 
 _BARE_LF = re.compile(rb"(?<!\r)\n")
 
 
-class State(IntEnum):
-    """What the next bytes from the client are."""
-
-    HEAD = 0
-    BODY = 1
-    ANSWER = 2  # the request is complete, its answer is not: bytes wait
-    LINGER = 3  # of no interest: thrown away until the connection is closed
-    TUNNEL = 4  # none of our business
-    GONE = 5
-
-
-# An enum's members are slow to reach; these names are for the data path.
-HEAD: Final = State.HEAD
-BODY: Final = State.BODY
-ANSWER: Final = State.ANSWER
-LINGER: Final = State.LINGER
-TUNNEL: Final = State.TUNNEL
-GONE: Final = State.GONE
-
-
-class ClientConnection(asyncio.Protocol):
+class ClientConnection(ClientSocket):
     """A client connection. What stands on the class is how each begins."""
 
-    transport: asyncio.Transport
-    state = HEAD
-    exchange: Exchange | None = None
     http11 = True
-    draining = False
-    stalled = False  # the client does not read
-    closing_at: float | None = None  # when a lingering or half-closed connection is given up
     _last_head: RequestHead | None = None  # kept for as long as the connection lives, and with it its secrets
     _body: RequestBody | None = None
-    _pending: bytes = b""  # bytes of the next head, or of requests that wait their turn
     _empty_lines = 0
     _scanned = 0  # bytes of an incomplete head that were looked at
     _busy = False  # reading requests: an answer that ends now must not start another reader
-    _reading_paused = False
     _close_after = False  # the connection ends with this answer
     _close_delimited = False  # the client takes the connection's end for the answer's
     _chunked = False  # the answer's body is being chunked
-    _tunnel: Tunnel | None = None
-
-    def __init__(self, forwarder: Forwarder) -> None:
-        self.forwarder = forwarder
-        self.quiet_since = forwarder.now
 
     # asyncio's side
 
@@ -118,7 +82,7 @@ class ClientConnection(asyncio.Protocol):
                 self.pause_reading()
 
     def eof_received(self) -> bool:
-        if self.state is ANSWER:
+        if self.state is ANSWER and self.transport.can_write_eof():
             # Perhaps only its sending side is closed; a client that is gone will not miss its answer.
             self._close_after = True
             self.closing_at = self.forwarder.now + HALF_CLOSE_SECONDS
@@ -131,16 +95,6 @@ class ClientConnection(asyncio.Protocol):
         exchange, self.exchange = self.exchange, None
         if exchange is not None:
             exchange.client_gone()
-
-    def pause_writing(self) -> None:
-        self.stalled = True
-        if self.exchange is not None:
-            self.exchange.client_full()
-
-    def resume_writing(self) -> None:
-        self.stalled = False
-        if self.exchange is not None:
-            self.exchange.client_drained()
 
     # reading requests
 
@@ -343,93 +297,3 @@ class ClientConnection(asyncio.Protocol):
             self.connection_lost(exc)
 
         self._tunnel = Tunnel(self.transport, upstream.transport, lost, upstream.connection_lost)
-
-    # back-pressure
-
-    def pause_reading(self) -> None:
-        if not self._reading_paused and self.state is not GONE:
-            self._reading_paused = True
-            self.transport.pause_reading()
-
-    def resume_reading(self) -> None:
-        if self._reading_paused and self.state is not GONE:
-            self._reading_paused = False
-            self.transport.resume_reading()
-
-    # ends
-
-    def shutdown(self) -> None:
-        """Begin to drain: the next answer says that it is the last, an idle connection is closed soon.
-
-        An answer whose head has gone out has promised another one, and pipelined requests have been received.
-        """
-        self.draining = True
-        self.quiet_since = self.forwarder.now
-
-    def sweep(self, now: float) -> None:
-        """Look at the time limits of this connection; called once a second."""
-        if self.state is HEAD:
-            self._sweep_head(now)
-        elif self.closing_at is not None and now > self.closing_at:
-            self._give_up(now)
-
-    def _sweep_head(self, now: float) -> None:
-        silent = now - self.quiet_since
-        if self._pending:
-            if self.closing_at is not None and now > self.closing_at:
-                self._refuse(Refusal(408, "head_timeout", "the request head did not arrive in time"))
-        elif silent > self.forwarder.idle_seconds:
-            self._close()
-        elif self.draining and silent > SILENCE_SECONDS:
-            self._linger()
-
-    def _give_up(self, now: float) -> None:
-        exchange = self.exchange
-        if self.state is LINGER:
-            self.transport.abort()
-        elif exchange is not None and (not exchange.answered or now - exchange.since > HALF_CLOSE_SECONDS):
-            self.transport.abort()  # connection_lost tells the exchange
-
-    def _linger(self) -> None:
-        """End our side, and read on for a moment: a reset would take the answer from a client that still sends."""
-        if not self.transport.can_write_eof():
-            self._close()
-            return
-        self._leave(LINGER_SECONDS + self._flush_seconds())
-        self.transport.write_eof()
-        self.resume_reading()
-
-    def _close(self) -> None:
-        self._leave(self.forwarder.idle_seconds)
-        self.transport.close()
-
-    def _leave(self, seconds: float) -> None:
-        self.state = LINGER
-        self._pending = b""
-        self.closing_at = self.forwarder.monotonic() + seconds
-
-    def _flush_seconds(self) -> float:
-        return self.forwarder.idle_seconds if self.transport.get_write_buffer_size() else 0.0
-
-    def drop(self) -> None:
-        """End at once, whatever is under way."""
-        if self._tunnel is not None:
-            self._tunnel.close()
-        else:
-            self.transport.abort()
-
-    def close_tunnel(self) -> None:
-        """End a tunnel in good order; no effect on other connections."""
-        if self._tunnel is not None:
-            self._tunnel.close()
-
-    def __repr__(self) -> str:
-        return f"<ClientConnection {self._peer} {self.state.name} {self.exchange!r}>"
-
-
-def reset(transport: asyncio.Transport) -> None:
-    """Close with a TCP reset, the only end that a client cannot take for a good one."""
-    sock = cast(socket.socket, transport.get_extra_info("socket"))
-    if sock is not None and sock.family in (socket.AF_INET, socket.AF_INET6):
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    transport.abort()

@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from proxy.forwarding.exchange import Exchange
     from proxy.forwarding.plan import Plan
     from proxy.forwarding.pool import EndpointPool
+    from proxy.wire.head import RequestFields, RequestHead
     from proxy.wire.problem import LocalAnswer
-    from proxy.wire.request import RequestFields, RequestHead
     from proxy.wire.response import ResponseHead
 
 VIA11 = b"\r\nVia: 1.1 strangler"

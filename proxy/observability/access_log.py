@@ -74,6 +74,7 @@ class AccessLog:
             self._wake.wait()
             self._wake.clear()
             self._write_batch()
+        self._write_batch()  # what came while the last one was written
 
     def _write_batch(self) -> None:
         lines = []

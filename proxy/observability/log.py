@@ -8,6 +8,7 @@ client sent (heads, cookies, tokens) is passed to it.
 import json
 import logging
 import os
+import select
 import sys
 from typing import TextIO
 
@@ -20,6 +21,7 @@ class Log:
     def __init__(self, process: str, stream: TextIO | None = None) -> None:
         self._process = process
         self._stream = sys.stderr if stream is None else stream
+        self._dropped = 0  # lines that nobody took, since the last one that somebody did
 
     def info(self, event: str, **fields: object) -> None:
         self._write("info", event, fields)
@@ -33,11 +35,26 @@ class Log:
     def _write(self, level: str, event: str, fields: dict[str, object]) -> None:
         time = clock.now().isoformat(timespec="milliseconds").replace("+00:00", "Z")
         line = {"time": time, "level": level, "process": self._process, "event": event, "pid": os.getpid(), **fields}
+        if not _takes_a_line(self._stream):
+            self._dropped += 1
+            return
+        if self._dropped:
+            line["lines_dropped_before"], self._dropped = self._dropped, 0
         try:
             self._stream.write(json.dumps(line, default=str, ensure_ascii=False) + "\n")
             self._stream.flush()
         except (OSError, ValueError):
             pass  # a closed pipe or a full disk: the proxy's work goes on
+
+
+def _takes_a_line(stream: TextIO) -> bool:
+    """Whether writing would return at once: not so for a full pipe whose reader has stopped, or a halted terminal."""
+    poll = select.poll()
+    try:
+        poll.register(stream.fileno(), select.POLLOUT)
+    except (OSError, ValueError):  # in memory, or closed
+        return True
+    return bool(poll.poll(0))
 
 
 class JsonHandler(logging.Handler):

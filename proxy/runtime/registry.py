@@ -24,7 +24,7 @@ class Registry(Generic[K, V]):
 
         Everything new is made before anything is retired: when `make` raises, nothing has changed.
         """
-        kept = {key: self._live.get(key) or self._make(key) for key in wanted}
+        kept = {key: self._live[key] if key in self._live else self._make(key) for key in wanted}
         for key, thing in self._live.items():
             if key not in kept:
                 self._retire(thing)

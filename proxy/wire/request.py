@@ -5,8 +5,6 @@ before the whole head has been judged, and it never repairs: what is doubtful is
 """
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from proxy.observability.tracing import continue_trace
@@ -20,9 +18,11 @@ from proxy.wire.fields import (
     Read,
     Verdict,
     parse_length,
-    split_line,
     tokens,
 )
+from proxy.wire.guard import judge
+from proxy.wire.head import NO_EXTRAS, Extras, RequestFields, RequestHead
+from proxy.wire.host import parse_host
 from proxy.wire.path import BadTarget, normalise, refuse_bad_query, split_target
 from proxy.wire.refusal import Refusal, bad_head
 
@@ -34,7 +34,6 @@ _PLAIN_LINE = re.compile(
     rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+) (/[^\x00-\x20\x7f#%?\\]*)(?:\?([^\x00-\x20\x7f#]*))? HTTP/1\.([01])(?=\r\n|\Z)"
 )
 _LINE = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+) ([\x21\x22\x24-\x7e\x80-\xff]+) (HTTP/[0-9]\.[0-9])")
-_HOST = re.compile(rb"([A-Za-z0-9\-._~!$&'()*+,;=%]+|\[[0-9A-Fa-f:.]+\])(?::([0-9]{1,5}))?")
 _ABSOLUTE = re.compile(r"https?://([^/?#]+)(.*)", re.IGNORECASE)
 
 # Meant for the next hop only (RFC 9110 section 7.6.1), or consumed here.
@@ -109,107 +108,6 @@ _READERS: Final[dict[bytes, Read]] = {
 }
 
 
-def parse_host(value: bytes) -> str:
-    """The host of a Host field: lower case, port cut off. Raises Refusal (RFC 9112 section 3.2)."""
-    match = _HOST.fullmatch(value)
-    if match is None or (match.group(2) and int(match.group(2)) > 65535):
-        raise bad_head("the Host field is malformed")
-    return match.group(1).decode("ascii").lower()
-
-
-@dataclass(slots=True)
-class Extras:
-    """What few requests carry. Requests without any share one, `NO_EXTRAS`."""
-
-    connection: tuple[bytes, ...] = ()
-    upgrade: bytes = b""
-    grpc: bool = False
-    forwarding: tuple[tuple[Field, bytes], ...] = ()
-    request_id: bytes = b""
-    tracestate: tuple[bytes, ...] = ()
-    max_forwards: bytes = b""
-    side: bytes = b""
-
-
-NO_EXTRAS: Final = Extras()
-
-
-class RequestFields:
-    """The field lines of a head, and what they were found to mean. Not changed once they are read.
-
-    `lines` are those to forward, in the client's order and spelling, Host among them (`host_line`).
-    """
-
-    __slots__ = (
-        "block", "chunked", "content_length", "extras", "host", "host_line", "host_value", "lines", "raw",
-        "trace", "traceparent",
-    )  # fmt: skip
-
-    def __init__(self, raw: bytes, lines: list[bytes]) -> None:
-        self.raw = raw  # as sent, each line with a leading CRLF
-        self.lines = lines
-        self.block = b""  # the lines to forward, each with a leading CRLF
-        self.host = ""
-        self.host_line = self.host_value = self.traceparent = b""
-        self.trace = b""  # the lines of the trace that goes on, each with a leading CRLF
-        self.content_length: int | None = None
-        self.chunked = False
-        self.extras = NO_EXTRAS
-
-    def replace(self, old: bytes, new: bytes) -> None:
-        self.lines[self.lines.index(old)] = new
-
-
-class RequestHead:
-    """A judged request head: the request line taken apart, and the fields.
-
-    `path` is the normal form; `plain_line` the request line as sent, where that is what may be forwarded.
-    """
-
-    __slots__ = ("authority", "fields", "http11", "method", "path", "plain_line", "raw_query")
-
-    def __init__(self, method: str, path: str, raw_query: bytes | None, http11: bool, plain_line: bytes = b"") -> None:
-        self.method = method
-        self.path = path
-        self.raw_query = raw_query
-        self.http11 = http11
-        self.plain_line = plain_line
-        self.authority = b""  # of a target in absolute form
-        self.fields: RequestFields
-
-    @property
-    def query(self) -> str:
-        return self.raw_query.decode("latin-1") if self.raw_query else ""
-
-    @property
-    def host(self) -> str:
-        """Lower case, without the port; empty where an HTTP/1.0 request named none."""
-        return self.fields.host
-
-    @property
-    def extras(self) -> Extras:
-        return self.fields.extras
-
-    @property
-    def keep_alive(self) -> bool:
-        """Whether the client means to send another request on this connection (RFC 9112 section 9.3)."""
-        named = self.fields.extras.connection
-        return b"close" not in named if self.http11 else b"keep-alive" in named and b"close" not in named
-
-    @property
-    def has_body(self) -> bool:
-        return self.fields.chunked or bool(self.fields.content_length)
-
-    def values(self, name: str) -> Sequence[str]:
-        """The values of a field that is forwarded, in order; `name` in lower case."""
-        wanted = name.encode("latin-1")
-        pairs = (split_line(line) for line in self.fields.lines)
-        return [value.decode("latin-1") for key, value in pairs if key == wanted]
-
-    def __repr__(self) -> str:
-        return f"<RequestHead {self.method} {self.path}>"  # never the query or fields: they may hold secrets
-
-
 class RequestParser:
     """Parses request heads. Safe to share by all connections of a process: it keeps nothing but the line table."""
 
@@ -262,7 +160,7 @@ class RequestParser:
                     _note(head, fields, verdict, line)
         except BadLine as error:
             raise bad_head(str(error)) from None
-        _judge(head, fields)
+        judge(head, fields)
         if fields.traceparent:
             fields.trace = continue_trace(fields.traceparent, fields.extras.tracestate)
         fields.block = b"".join([b"\r\n" + line for line in fields.lines])
@@ -364,8 +262,10 @@ def _note_extra(head: RequestHead, fields: RequestFields, field: Field, line: by
     if name == "grpc":
         extras.grpc = True
         return
-    if name == "max-forwards" and head.method != "OPTIONS":
-        return  # RFC 9110 section 7.6.2: of no meaning to other methods
+    if name == "max-forwards":
+        if head.method == "OPTIONS":  # RFC 9110 section 7.6.2: of no meaning to other methods
+            _count_down(fields, field, line)
+        return
     fields.lines.remove(line)
     if name == "connection":
         extras.connection += field.parsed
@@ -375,52 +275,15 @@ def _note_extra(head: RequestHead, fields: RequestFields, field: Field, line: by
         extras.tracestate += (line,)
     elif name == "x-request-id":
         extras.request_id = field.value
-    elif name == "max-forwards":
-        extras.max_forwards = field.value
     elif name == "x-strangler-side":
         extras.side = field.value.lower()
     else:
         extras.forwarding += ((field, line),)
 
 
-_PLAIN_CONNECTION: Final = frozenset({b"keep-alive", b"close", b"upgrade", b"te"})
-# Nominating one of these must not take it from the upstream: routing and framing rest on them.
-_NOT_TO_NOMINATE: Final = frozenset({b"host", b"content-length", b"expect"})
-
-
-def _judge(head: RequestHead, fields: RequestFields) -> None:
-    """What can only be said of the whole head (RFC 9112 sections 3.2, 6.1 and 6.3)."""
-    if head.http11:
-        if not fields.host_line:
-            raise bad_head("an HTTP/1.1 request needs a Host field")
-    elif fields.chunked:
-        raise bad_head("Transfer-Encoding is not allowed in HTTP/1.0")
-    if fields.chunked and fields.content_length is not None:
-        raise bad_head("both Content-Length and Transfer-Encoding are there")
-    if head.authority:
-        _take_authority(head.authority, fields)
-    named = fields.extras.connection
-    if named and not _PLAIN_CONNECTION.issuperset(named):
-        _drop_nominated(fields, frozenset(named) - _NOT_TO_NOMINATE)
-
-
-def _take_authority(authority: bytes, fields: RequestFields) -> None:
-    fields.host = parse_host(authority)
-    fields.host_value = authority
-    line = b"Host: " + authority
-    if fields.host_line:
-        fields.replace(fields.host_line, line)
-    else:
-        fields.lines.append(line)
-    fields.host_line = line
-
-
-def _drop_nominated(fields: RequestFields, nominated: frozenset[bytes]) -> None:
-    """RFC 9110 section 7.6.1: what Connection names goes no further."""
-    extras = fields.extras
-    fields.lines = [line for line in fields.lines if split_line(line)[0] not in nominated]
-    extras.forwarding = tuple(pair for pair in extras.forwarding if pair[0].name.encode() not in nominated)
-    if b"tracestate" in nominated:
-        extras.tracestate = ()
-    if b"traceparent" in nominated:
-        fields.traceparent = b""
+def _count_down(fields: RequestFields, field: Field, line: bytes) -> None:
+    hops = parse_length(field.value)
+    if hops is None:
+        raise bad_head("Max-Forwards is not a number")
+    fields.extras.last_hop = fields.extras.last_hop or not hops
+    fields.replace(line, b"Max-Forwards: %d" % max(hops - 1, 0))

@@ -236,6 +236,9 @@ class _Loop(asyncio.SelectorEventLoop):
     async def create_connection(self, protocol_factory: Any, host: Any = None, port: Any = None, **_: Any) -> Any:
         return await self.network.connect(protocol_factory, host, port)
 
+    async def getaddrinfo(self, host: Any, port: Any, **_: Any) -> Any:
+        return [(socket.AF_INET, socket.SOCK_STREAM, 0, "", (host, port))]  # every name is its own address
+
 
 class World:
     """A forwarder, its clients, its upstreams and its time. Use it as a context manager."""

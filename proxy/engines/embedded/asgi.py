@@ -22,9 +22,9 @@ from proxy.forwarding.render import decision_line
 from proxy.forwarding.upstream import UpstreamConnection
 from proxy.wire.fields import split_line
 from proxy.wire.framing import LAST_CHUNK, encode_chunk
+from proxy.wire.head import RequestHead
 from proxy.wire.problem import LocalAnswer, problem
 from proxy.wire.refusal import Refusal
-from proxy.wire.request import RequestHead
 from proxy.wire.response import Body, ResponseHead
 
 Scope = MutableMapping[str, Any]

@@ -1,0 +1,104 @@
+"""A request head as the rest of the proxy knows it: the request line taken apart, and what its fields mean.
+
+Only `proxy.wire.request` makes one. Field lines stay bytes in the client's order and spelling, and are never changed
+once they are read: the next head of a connection may share them.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from proxy.wire.fields import Field, split_line
+
+
+@dataclass(slots=True)
+class Extras:
+    """What few requests carry. Requests without any share one, `NO_EXTRAS`."""
+
+    connection: tuple[bytes, ...] = ()
+    upgrade: bytes = b""
+    grpc: bool = False
+    forwarding: tuple[tuple[Field, bytes], ...] = ()
+    request_id: bytes = b""
+    tracestate: tuple[bytes, ...] = ()
+    last_hop: bool = False  # an OPTIONS request that may not be forwarded further
+    side: bytes = b""
+
+
+NO_EXTRAS: Final = Extras()
+
+
+class RequestFields:
+    """The field lines of a head, and what they were found to mean. Not changed once they are read.
+
+    `lines` are those to forward, in the client's order and spelling, Host among them (`host_line`).
+    """
+
+    __slots__ = (
+        "block", "chunked", "content_length", "extras", "host", "host_line", "host_value", "lines", "raw",
+        "trace", "traceparent",
+    )  # fmt: skip
+
+    def __init__(self, raw: bytes, lines: list[bytes]) -> None:
+        self.raw = raw  # as sent, each line with a leading CRLF
+        self.lines = lines
+        self.block = b""  # the lines to forward, each with a leading CRLF
+        self.host = ""
+        self.host_line = self.host_value = self.traceparent = b""
+        self.trace = b""  # the lines of the trace that goes on, each with a leading CRLF
+        self.content_length: int | None = None
+        self.chunked = False
+        self.extras = NO_EXTRAS
+
+    def replace(self, old: bytes, new: bytes) -> None:
+        self.lines[self.lines.index(old)] = new
+
+
+class RequestHead:
+    """A judged request head: the request line taken apart, and the fields.
+
+    `path` is the normal form; `plain_line` the request line as sent, where that is what may be forwarded.
+    """
+
+    __slots__ = ("authority", "fields", "http11", "method", "path", "plain_line", "raw_query")
+
+    def __init__(self, method: str, path: str, raw_query: bytes | None, http11: bool, plain_line: bytes = b"") -> None:
+        self.method = method
+        self.path = path
+        self.raw_query = raw_query
+        self.http11 = http11
+        self.plain_line = plain_line
+        self.authority = b""  # of a target in absolute form
+        self.fields: RequestFields
+
+    @property
+    def query(self) -> str:
+        return self.raw_query.decode("latin-1") if self.raw_query else ""
+
+    @property
+    def host(self) -> str:
+        """Lower case, without the port; empty where an HTTP/1.0 request named none."""
+        return self.fields.host
+
+    @property
+    def extras(self) -> Extras:
+        return self.fields.extras
+
+    @property
+    def keep_alive(self) -> bool:
+        """Whether the client means to send another request on this connection (RFC 9112 section 9.3)."""
+        named = self.fields.extras.connection
+        return b"close" not in named if self.http11 else b"keep-alive" in named and b"close" not in named
+
+    @property
+    def has_body(self) -> bool:
+        return self.fields.chunked or bool(self.fields.content_length)
+
+    def values(self, name: str) -> Sequence[str]:
+        """The values of a field that is forwarded, in order; `name` in lower case."""
+        wanted = name.encode("latin-1")
+        pairs = (split_line(line) for line in self.fields.lines)
+        return [value.decode("latin-1") for key, value in pairs if key == wanted]
+
+    def __repr__(self) -> str:
+        return f"<RequestHead {self.method} {self.path}>"  # never the query or fields: they may hold secrets
