@@ -91,7 +91,7 @@ class Server:
         self.folder = folder
         self.file = folder / "routes.yaml"
         self._forgotten = 0
-        process.wait_for_output('"event": "ready"')
+        process.wait_for_output('"event": "ready"', within=60)  # a busy machine takes its time
         ready = self.log("ready")[0]
         self.public, self.console = (int(ready[name][0].rpartition(":")[2]) for name in ("public", "console"))
 
