@@ -58,6 +58,7 @@ class Forwarder:
         self.monotonic = clock.monotonic
         self.now = self.monotonic()
         self.date_line = b""
+        self.draining = False
         self.in_flight: set[Exchange] = set()
         self.clients: set[Sweepable] = set()
         self._told: dict[tuple[str, Outcome], tuple[float, int]] = {}  # what was logged when, and how often not

@@ -399,3 +399,39 @@ def test_no_text_form_of_a_connection_or_an_exchange_holds_a_secret(world):
     assert "/a" in repr(world.connection(client))
     assert "s3cret" not in repr(world.connection(client))
     assert "s3cret" not in "".join(map(repr, world.forwarder.in_flight))
+
+
+# who does not read
+
+
+def test_a_client_that_does_not_read_gets_no_more_answers(world):
+    client = world.client()
+    client.clogs()
+    client.sends(get("/1") + get("/2") + get("/3"))
+    world.upstream.sends(answer(body=b"x" * 100_000))
+    assert world.upstream.received.count(b"GET") == 1
+    client.drains()
+    assert world.upstream.received.count(b"GET") == 2
+
+
+def test_requests_of_a_client_that_does_not_read_are_not_kept_without_end(world):
+    client = world.client()
+    client.clogs()
+    client.sends(get("/1"))
+    world.upstream.sends(answer(body=b"x" * 100_000))
+    client.sends(get("/2") * 3000)
+    assert client.reading_paused
+    client.drains()
+    assert not client.reading_paused
+    assert world.upstream.received.count(b"GET") == 2
+
+
+def test_a_client_that_never_reads_its_last_answer_is_given_up(world):
+    client = world.client()
+    client.clogs()
+    client.sends(get("/1"))
+    world.upstream.sends(answer(body=b"x" * 100_000))
+    world.passes(74)
+    assert not client.aborted
+    world.passes(3)
+    assert client.aborted
