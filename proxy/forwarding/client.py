@@ -154,7 +154,7 @@ class ClientSocket(asyncio.Protocol, ABC):
     def drop(self) -> None:
         """End at once, whatever is under way."""
         if self._tunnel is not None:
-            self._tunnel.close()
+            self._tunnel.abort()
         else:
             self.transport.abort()
 
@@ -164,7 +164,7 @@ class ClientSocket(asyncio.Protocol, ABC):
             self._tunnel.close()
 
     def __repr__(self) -> str:
-        return f"<ClientConnection {self._peer} {self.state.name} {self.exchange!r}>"
+        return f"<{type(self).__name__} {self._peer} {self.state.name} {self.exchange!r}>"
 
 
 def reset(transport: asyncio.Transport) -> None:

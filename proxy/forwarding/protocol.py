@@ -35,6 +35,9 @@ from proxy.wire.problem import LocalAnswer
 from proxy.wire.refusal import Refusal
 from proxy.wire.response import LENGTH, NO_BODY, Body, ResponseHead
 
+TURN_BYTES: Final = 16 * 1024
+"""How much of one client's heads or chunks is worked through before the next client's turn."""
+
 CR: Final = 13
 MAX_EMPTY_LINES: Final = 8  # on one connection; some clients send one behind a body
 
@@ -49,7 +52,9 @@ class ClientConnection(ClientSocket):
         self.http11 = True
         self._last_head: RequestHead | None = None  # with its secrets, for as long as the connection lives
         self._body: RequestBody | None = None
-        self._empty_lines = 0
+        self._half_closed = False  # the client sends no more
+        self._empty_lines = 0  # in a row
+        self._unread = b""  # what came in one piece and is worked through in turns
         self._scanned = 0  # bytes of an incomplete head that were looked at
         self._busy = False  # reading requests: an answer that ends now must not start another reader
         self._close_after = False  # the connection ends with this answer
@@ -74,6 +79,41 @@ class ClientConnection(ClientSocket):
             self._refuse(Refusal(503, "connection_limit", "the server has as many connections as it may have"))
 
     def data_received(self, data: bytes) -> None:
+        if (len(data) > TURN_BYTES or self._unread) and not self._body_is_plain:
+            self._take_turns(data)
+        else:
+            self._receive(data)
+
+    def _take_turns(self, data: bytes) -> None:
+        """Work through what is much in pieces, one in each turn of the event loop: others want to be served too."""
+        if not self._unread:
+            self.transport.pause_reading()
+            asyncio.get_running_loop().call_soon(self._next_turn)
+        self._unread += data
+
+    def _next_turn(self) -> None:
+        if self.state is GONE or self._reading_paused:
+            return  # going on is `resume_reading`'s business
+        piece, self._unread = self._unread[:TURN_BYTES], self._unread[TURN_BYTES:]
+        self._receive(piece)
+        if self._unread:
+            asyncio.get_running_loop().call_soon(self._next_turn)
+        elif not self._reading_paused and not self.transport.is_closing():
+            self.transport.resume_reading()
+
+    def resume_reading(self) -> None:
+        if not self._unread:
+            super().resume_reading()
+        elif self._reading_paused:
+            self._reading_paused = False
+            asyncio.get_running_loop().call_soon(self._next_turn)
+
+    @property
+    def _body_is_plain(self) -> bool:
+        """Whether what comes is a body of known length, which costs nothing to read."""
+        return self.state is BODY and self._body is not None and not self._body.chunked
+
+    def _receive(self, data: bytes) -> None:
         state = self.state
         if state is HEAD:
             self._pending = self._pending + data if self._pending else data
@@ -88,7 +128,7 @@ class ClientConnection(ClientSocket):
     def eof_received(self) -> bool:
         if self.state is ANSWER and self.transport.can_write_eof():
             # Perhaps only its sending side is closed; a client that is gone will not miss its answer.
-            self._close_after = True
+            self.draining = self._half_closed = True
             self.closing_at = self.forwarder.now + HALF_CLOSE_SECONDS
             return True
         return False
@@ -167,10 +207,13 @@ class ClientConnection(ClientSocket):
         if data[:2] != b"\r\n" or self._empty_lines > MAX_EMPTY_LINES:
             raise Refusal(400, "bad_request", "something other than a request stands where a request should")
         self._pending = data[2:]
-        return True
+        if not self._pending:
+            self.closing_at = None
+        return bool(self._pending)
 
     def _start_with_body(self, exchange: Exchange, head: RequestHead) -> None:
         body = self._body = RequestBody(head, exchange.plan.body_bytes)
+        self._empty_lines = 0
         self.state = BODY
         data, self._pending = self._pending, b""
         first = body.take(data) if data else b""
@@ -275,7 +318,7 @@ class ClientConnection(ClientSocket):
 
     def _end_answer(self) -> None:
         self.exchange = None
-        if self._close_after or self.state is BODY:
+        if self._close_after or self.state is BODY or (self._half_closed and not self._pending):
             if self.state is BODY or self._pending or self._reading_paused:
                 self._linger()
             else:
