@@ -8,7 +8,7 @@ from proxy.wire.refusal import Refusal, bad_head
 class RequestBody:
     """Reads a body piece by piece. Raises Refusal when it is larger than `limit` bytes or badly framed."""
 
-    __slots__ = ("_decoder", "_left", "_limit", "done", "rest")
+    __slots__ = ("_decoder", "_left", "_limit", "chunked", "done", "rest")
 
     def __init__(self, head: RequestHead, limit: int) -> None:
         length = head.fields.content_length or 0
@@ -18,6 +18,7 @@ class RequestBody:
         self._left = length
         self._decoder = ChunkedDecoder() if head.fields.chunked else None
         self.done = not head.fields.chunked and not length
+        self.chunked = head.fields.chunked
         self.rest = b""  # what stands behind the body
 
     def take(self, data: bytes) -> bytes:

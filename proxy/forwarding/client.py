@@ -50,22 +50,22 @@ GONE: Final = State.GONE
 
 
 class ClientSocket(asyncio.Protocol, ABC):
-    """The socket's side of a client connection. What stands on the class is how each begins."""
+    """The socket's side of a client connection."""
 
     transport: asyncio.Transport
-    state = HEAD
-    exchange: Exchange | None = None
-    draining = False
-    stalled = False  # the client does not read
-    closing_at: float | None = None  # when a head, a lingering or a half-closed connection is given up
-    _peer = ""
-    _pending: bytes = b""  # bytes of the next head, or of requests that wait their turn
-    _reading_paused = False
-    _tunnel: Tunnel | None = None
 
     def __init__(self, forwarder: Forwarder) -> None:
         self.forwarder = forwarder
+        self.state = HEAD
+        self.exchange: Exchange | None = None
+        self.draining = False
+        self.stalled = False  # the client does not read
         self.quiet_since = forwarder.now
+        self.closing_at: float | None = None  # when a head, a lingering or a half-closed connection is given up
+        self._peer = ""
+        self._pending = b""  # bytes of the next head, or of requests that wait their turn
+        self._reading_paused = False
+        self._tunnel: Tunnel | None = None
 
     @abstractmethod
     def _refuse(self, refusal: Refusal) -> None:
@@ -112,7 +112,10 @@ class ClientSocket(asyncio.Protocol, ABC):
 
     def _sweep_head(self, now: float) -> None:
         silent = now - self.quiet_since
-        if self._pending:
+        if self.stalled:
+            if silent > self.forwarder.idle_seconds:
+                self.transport.abort()  # the end of its last answer still waits to be read
+        elif self._pending:
             if self.closing_at is not None and now > self.closing_at:
                 self._refuse(Refusal(408, "head_timeout", "the request head did not arrive in time"))
         elif silent > self.forwarder.idle_seconds:
@@ -151,7 +154,7 @@ class ClientSocket(asyncio.Protocol, ABC):
     def drop(self) -> None:
         """End at once, whatever is under way."""
         if self._tunnel is not None:
-            self._tunnel.close()
+            self._tunnel.abort()
         else:
             self.transport.abort()
 
@@ -161,7 +164,7 @@ class ClientSocket(asyncio.Protocol, ABC):
             self._tunnel.close()
 
     def __repr__(self) -> str:
-        return f"<ClientConnection {self._peer} {self.state.name} {self.exchange!r}>"
+        return f"<{type(self).__name__} {self._peer} {self.state.name} {self.exchange!r}>"
 
 
 def reset(transport: asyncio.Transport) -> None:

@@ -208,6 +208,8 @@ class Exchange:
             if self.connection is not None:
                 self.connection.read_in_pieces()
             self.client.send_head(self, head, body, data, False)
+            if self.client.stalled:
+                self.client_full()
 
     def receive_data(self, data: bytes, last: bool) -> None:
         self.since = self.forwarder.now

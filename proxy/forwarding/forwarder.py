@@ -24,7 +24,7 @@ from proxy.observability.access_log import AccessLog, AccessRecord
 from proxy.observability.counters import Counters
 from proxy.observability.tracing import IdSource, is_request_id, trace_id
 from proxy.routing.decision import Side, decide
-from proxy.routing.reserved import INTERNAL, is_internal
+from proxy.routing.reserved import MAYBE_INTERNAL, is_internal
 from proxy.routing.table import RouteTable, compile_table
 from proxy.runtime.registry import Registry
 from proxy.wire.guard import refuse_unserved
@@ -55,9 +55,11 @@ class Forwarder:
         self.counters = Counters()
         self.ids = IdSource()
         self.access_log = access_log
+        self.parser = RequestParser()  # what it remembers holds for every snapshot
         self.monotonic = clock.monotonic
         self.now = self.monotonic()
         self.date_line = b""
+        self.draining = False
         self.in_flight: set[Exchange] = set()
         self.clients: set[Sweepable] = set()
         self._told: dict[tuple[str, Outcome], tuple[float, int]] = {}  # what was logged when, and how often not
@@ -74,9 +76,8 @@ class Forwarder:
         """
         active = activate(snapshot, table or compile_table(snapshot), self._pools, self.counters)
         limits = snapshot.listen.limits
-        parser = RequestParser(allow_encoded_slash=snapshot.listen.allow_encoded_slash)
         self.active: Active = active
-        self.parser = parser
+        self.parser.allow_encoded_slash = snapshot.listen.allow_encoded_slash
         self.head_bytes = limits.head_bytes
         self.target_bytes = limits.head_bytes // 2
         self.head_seconds = limits.head_timeout.total_seconds()
@@ -95,7 +96,7 @@ class Forwarder:
         active = origin.active
         fields = head.fields
         extras = fields.extras
-        if extras is not NO_EXTRAS or head.path.startswith(INTERNAL):
+        if extras is not NO_EXTRAS or head.path.startswith(MAYBE_INTERNAL):
             _refuse_unserved(head)
         steers = active.steerable and origin.may_steer(head)
         claim = active.table.match(head)

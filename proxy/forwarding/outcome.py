@@ -21,7 +21,6 @@ class Outcome(StrEnum):
     BODY_TOO_LARGE = "body_too_large"
     BAD_REQUEST = "bad_request"  # the client's body is badly framed
     CLIENT_GONE = "client_gone"
-    STOPPING = "stopping"
 
 
 STATUS = {
@@ -36,7 +35,6 @@ STATUS = {
     Outcome.BODY_TOO_LARGE: 413,
     Outcome.BAD_REQUEST: 400,
     Outcome.CLIENT_GONE: 499,
-    Outcome.STOPPING: 503,
 }
 
 UPSTREAM_BLAMED = frozenset(

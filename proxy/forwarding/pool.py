@@ -33,7 +33,7 @@ class EndpointKey(NamedTuple):
 
 
 class EndpointPool:
-    """The connections of one endpoint. `on_read_pause` callbacks are none of its business: it only keeps and lends."""
+    """The connections of one endpoint: it makes, keeps and lends them."""
 
     def __init__(self, key: EndpointKey, counters: Counters, now: Callable[[], float] = clock.monotonic) -> None:
         self.endpoint = key.endpoint

@@ -23,6 +23,7 @@ from proxy.forwarding.client import (
     reset,
 )
 from proxy.forwarding.exchange import Exchange
+from proxy.forwarding.forwarder import Forwarder
 from proxy.forwarding.origin import Origin
 from proxy.forwarding.outcome import Outcome
 from proxy.forwarding.render import render_answer, render_local, render_switch
@@ -34,6 +35,9 @@ from proxy.wire.problem import LocalAnswer
 from proxy.wire.refusal import Refusal
 from proxy.wire.response import LENGTH, NO_BODY, Body, ResponseHead
 
+TURN_BYTES: Final = 16 * 1024
+"""How much of one client's heads or chunks is worked through before the next client's turn."""
+
 CR: Final = 13
 MAX_EMPTY_LINES: Final = 8  # on one connection; some clients send one behind a body
 
@@ -41,17 +45,21 @@ _BARE_LF = re.compile(rb"(?<!\r)\n")
 
 
 class ClientConnection(ClientSocket):
-    """A client connection. What stands on the class is how each begins."""
+    """A client connection."""
 
-    http11 = True
-    _last_head: RequestHead | None = None  # kept for as long as the connection lives, and with it its secrets
-    _body: RequestBody | None = None
-    _empty_lines = 0
-    _scanned = 0  # bytes of an incomplete head that were looked at
-    _busy = False  # reading requests: an answer that ends now must not start another reader
-    _close_after = False  # the connection ends with this answer
-    _close_delimited = False  # the client takes the connection's end for the answer's
-    _chunked = False  # the answer's body is being chunked
+    def __init__(self, forwarder: Forwarder) -> None:
+        super().__init__(forwarder)
+        self.http11 = True
+        self._last_head: RequestHead | None = None  # with its secrets, for as long as the connection lives
+        self._body: RequestBody | None = None
+        self._half_closed = False  # the client sends no more
+        self._empty_lines = 0  # in a row
+        self._unread = b""  # what came in one piece and is worked through in turns
+        self._scanned = 0  # bytes of an incomplete head that were looked at
+        self._busy = False  # reading requests: an answer that ends now must not start another reader
+        self._close_after = False  # the connection ends with this answer
+        self._close_delimited = False  # the client takes the connection's end for the answer's
+        self._chunked = False  # the answer's body is being chunked
 
     # asyncio's side
 
@@ -63,6 +71,7 @@ class ClientConnection(ClientSocket):
         self._scheme = "https" if transport.get_extra_info("ssl_object") else "http"
         self.origin = Origin(self.forwarder.active, self._peer, self._scheme)
         self.quiet_since = self.forwarder.now
+        self.draining = self.forwarder.draining  # it was waiting while the port was closed
         clients = self.forwarder.clients
         clients.add(self)
         if len(clients) > self.forwarder.max_connections:
@@ -70,6 +79,41 @@ class ClientConnection(ClientSocket):
             self._refuse(Refusal(503, "connection_limit", "the server has as many connections as it may have"))
 
     def data_received(self, data: bytes) -> None:
+        if (len(data) > TURN_BYTES or self._unread) and not self._body_is_plain:
+            self._take_turns(data)
+        else:
+            self._receive(data)
+
+    def _take_turns(self, data: bytes) -> None:
+        """Work through what is much in pieces, one in each turn of the event loop: others want to be served too."""
+        if not self._unread:
+            self.transport.pause_reading()
+            asyncio.get_running_loop().call_soon(self._next_turn)
+        self._unread += data
+
+    def _next_turn(self) -> None:
+        if self.state is GONE or self._reading_paused:
+            return  # going on is `resume_reading`'s business
+        piece, self._unread = self._unread[:TURN_BYTES], self._unread[TURN_BYTES:]
+        self._receive(piece)
+        if self._unread:
+            asyncio.get_running_loop().call_soon(self._next_turn)
+        elif not self._reading_paused and not self.transport.is_closing():
+            self.transport.resume_reading()
+
+    def resume_reading(self) -> None:
+        if not self._unread:
+            super().resume_reading()
+        elif self._reading_paused:
+            self._reading_paused = False
+            asyncio.get_running_loop().call_soon(self._next_turn)
+
+    @property
+    def _body_is_plain(self) -> bool:
+        """Whether what comes is a body of known length, which costs nothing to read."""
+        return self.state is BODY and self._body is not None and not self._body.chunked
+
+    def _receive(self, data: bytes) -> None:
         state = self.state
         if state is HEAD:
             self._pending = self._pending + data if self._pending else data
@@ -84,7 +128,7 @@ class ClientConnection(ClientSocket):
     def eof_received(self) -> bool:
         if self.state is ANSWER and self.transport.can_write_eof():
             # Perhaps only its sending side is closed; a client that is gone will not miss its answer.
-            self._close_after = True
+            self.draining = self._half_closed = True
             self.closing_at = self.forwarder.now + HALF_CLOSE_SECONDS
             return True
         return False
@@ -96,15 +140,26 @@ class ClientConnection(ClientSocket):
         if exchange is not None:
             exchange.client_gone()
 
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        if self.state is HEAD:
+            self.resume_reading()
+            if self._pending:
+                self._read_requests()
+
     # reading requests
 
     def _read_requests(self) -> None:
         """Start every request that may start now; answers that are there at once let the next one begin."""
         if self._busy:
             return
+        if self.stalled:  # who does not read its answers gets no more of them
+            if len(self._pending) > HIGH_WATER_BYTES:
+                self.pause_reading()
+            return
         self._busy = True
         try:
-            while self._read_head() and self._pending and self.state is HEAD:
+            while self._read_head() and self._pending and self.state is HEAD and not self.stalled:
                 pass
         except Refusal as refusal:
             self._refuse(refusal)
@@ -114,16 +169,17 @@ class ClientConnection(ClientSocket):
     def _read_head(self) -> bool:
         """Read one head, if it is complete, and start its exchange. Raises Refusal."""
         data = self._pending
-        end = data.find(b"\r\n\r\n")
+        block, end, rest = data.partition(b"\r\n\r\n")
         forwarder = self.forwarder
         if data[0] == CR:
             return self._skip_empty_line(data)
-        if end < 0 or end > forwarder.target_bytes:
-            self._judge_size(data, end)
-            if end < 0:
+        if not end or len(block) > forwarder.target_bytes:
+            self._judge_size(block)
+            if not end:
+                self._judge_incomplete(block)
                 return False
-        head = self._last_head = forwarder.parser.parse(data[:end], self._last_head)
-        self._pending = data[end + 4 :]
+        head = self._last_head = forwarder.parser.parse(block, self._last_head)
+        self._pending = rest
         if self.closing_at is not None:  # this head came in pieces
             self.closing_at = None
             self._scanned = 0
@@ -145,16 +201,19 @@ class ClientConnection(ClientSocket):
     def _skip_empty_line(self, data: bytes) -> bool:
         """RFC 9112 section 2.2: an empty line before a request is ignored. Raises Refusal when there are many."""
         if len(data) == 1:
-            self._judge_size(data, -1)
+            self._judge_incomplete(data)
             return False
         self._empty_lines += 1
         if data[:2] != b"\r\n" or self._empty_lines > MAX_EMPTY_LINES:
             raise Refusal(400, "bad_request", "something other than a request stands where a request should")
         self._pending = data[2:]
-        return True
+        if not self._pending:
+            self.closing_at = None
+        return bool(self._pending)
 
     def _start_with_body(self, exchange: Exchange, head: RequestHead) -> None:
         body = self._body = RequestBody(head, exchange.plan.body_bytes)
+        self._empty_lines = 0
         self.state = BODY
         data, self._pending = self._pending, b""
         first = body.take(data) if data else b""
@@ -179,22 +238,23 @@ class ClientConnection(ClientSocket):
         if exchange is not None and (framed or body.done):
             exchange.send_body(framed, last=body.done)
 
-    def _judge_size(self, data: bytes, end: int) -> None:
-        """A head that is long, or not all there (`end` is negative). Raises Refusal."""
-        forwarder = self.forwarder
-        line_end = data.find(b"\n")
-        if (line_end if line_end >= 0 else len(data)) > forwarder.target_bytes:
-            raise Refusal(414, "target_too_long", f"the request line is longer than {forwarder.target_bytes} bytes")
-        if (end if end >= 0 else len(data)) > forwarder.head_bytes:
-            raise Refusal(431, "head_too_large", f"the head is larger than {forwarder.head_bytes} bytes")
-        if end >= 0:
-            return
+    def _judge_size(self, block: bytes) -> None:
+        """A head that is long, or not all there. Raises Refusal."""
+        most_line, most = self.forwarder.target_bytes, self.forwarder.head_bytes
+        line_end = block.find(b"\n")
+        if (line_end if line_end >= 0 else len(block)) > most_line:
+            raise Refusal(414, "target_too_long", f"the request line is longer than {most_line} bytes")
+        if len(block) > most:
+            raise Refusal(431, "head_too_large", f"the head is larger than {most} bytes")
+
+    def _judge_incomplete(self, data: bytes) -> None:
+        """A head that is not all there gets its time. Raises Refusal when it will never be one."""
         unread = max(self._scanned - 1, 0)  # a head that dribbles in is not searched again and again
         self._scanned = len(data)
         if _BARE_LF.search(data, unread):
             raise Refusal(400, "bad_request", "a line of the head does not end with CRLF")
         if self.closing_at is None:
-            self.closing_at = forwarder.monotonic() + forwarder.head_seconds
+            self.closing_at = self.forwarder.monotonic() + self.forwarder.head_seconds
 
     # writing answers
 
@@ -258,7 +318,7 @@ class ClientConnection(ClientSocket):
 
     def _end_answer(self) -> None:
         self.exchange = None
-        if self._close_after or self.state is BODY:
+        if self._close_after or self.state is BODY or (self._half_closed and not self._pending):
             if self.state is BODY or self._pending or self._reading_paused:
                 self._linger()
             else:

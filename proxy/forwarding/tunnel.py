@@ -76,3 +76,8 @@ class Tunnel:
         """End the tunnel; what is buffered is still delivered."""
         self._client.transport.close()
         self._upstream.transport.close()
+
+    def abort(self) -> None:
+        """End at once, whatever is buffered."""
+        self._client.transport.abort()
+        self._upstream.transport.abort()

@@ -75,22 +75,22 @@ class UpstreamConnection(asyncio.Protocol):
     """A connection. `reused` says that an earlier exchange ran on it, `idle_since` when it was put back."""
 
     transport: asyncio.Transport
-    receiver: AnswerReceiver | None = None
-    reused = False
-    closing = False
-    idle_since = 0.0
-    _keep_alive = False  # the upstream will read another request
-    _body: Body | None = None  # None while an answer's head is awaited
-    _left = 0
-    _decoder: ChunkedDecoder | None = None
-    _held: bytes = b""
-    _interim = 0
-    _tainted = False
-    _reading_paused = False
-    _long_body = False
 
     def __init__(self, pool: EndpointPool) -> None:
         self.pool = pool
+        self.receiver: AnswerReceiver | None = None
+        self.reused = False
+        self.closing = False
+        self.idle_since = 0.0
+        self._keep_alive = False  # the upstream will read another request
+        self._body: Body | None = None  # None while an answer's head is awaited
+        self._left = 0
+        self._decoder: ChunkedDecoder | None = None
+        self._held = b""
+        self._interim = 0
+        self._tainted = False
+        self._reading_paused = False
+        self._long_body = False
 
     # asyncio's side
 
@@ -177,22 +177,21 @@ class UpstreamConnection(asyncio.Protocol):
     # reading answers
 
     def _read_head(self, data: bytes) -> None:
-        end = data.find(b"\r\n\r\n")
-        if end < 0:
-            self._hold(data)
+        block, end, data = data.partition(b"\r\n\r\n")
+        if not end:
+            self._hold(block)
             return
         self._held = b""
         pool = self.pool
-        block = data[:end]
         try:
             if block != pool.last_block:
                 pool.last_head = PARSER.parse(block)
                 pool.last_block = block
             head = pool.last_head
             if head.status >= 200:
-                self._begin_body(head, data[end + 4 :])
+                self._begin_body(head, data)
             else:
-                self._read_interim(head, data[end + 4 :])
+                self._read_interim(head, data)
         except BadAnswer as error:
             self._break(error)
 

@@ -124,7 +124,10 @@ class LineTable:
             raise BadLine(_explain(line))
         lower = name.lower()
         meaning = (self._classify(lower), lower not in _NEVER_KEPT)
-        if len(self._names) < self.BOUND:  # names are few; a client that makes them up fills no memory
+        if len(name) <= self.LONGEST:
+            if len(self._names) >= self.BOUND:  # names are few; a client that makes them up fills no memory
+                self._names.clear()
+                self.resets += 1
             self._names[name] = meaning
         return meaning
 

@@ -3,8 +3,6 @@
 import json
 from dataclasses import dataclass
 
-from proxy.wire.refusal import Refusal
-
 TITLES = {
     "bad_request": "The request is not well-formed HTTP",
     "body_too_large": "The request body is larger than allowed",
@@ -14,24 +12,18 @@ TITLES = {
     "connect_timeout": "The upstream did not accept a connection in time",
     "connection_limit": "Too many connections",
     "bad_answer": "The upstream's answer is not well-formed HTTP",
-    "expectation": "The expectation cannot be met",
     "grpc": "gRPC is not served",
     "head_timeout": "The request head did not arrive in time",
     "head_too_large": "The request head is larger than allowed",
     "internal": "There is nothing here",
-    "max_forwards": "The request may not be forwarded further",
-    "not_ready": "No configuration is loaded",
     "reset": "The upstream closed the connection before it answered",
     "response_timeout": "The upstream did not answer in time",
     "retired": "This resource is gone",
-    "stopping": "The server is stopping",
     "target_too_long": "The request target is too long",
     "trace": "TRACE is not allowed",
     "tunnel": "WebSockets are not served here",
     "version": "The HTTP version is not served",
 }
-
-_RETRY_LATER = (429, 503)
 
 ALLOW_LINE = b"Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
 
@@ -60,8 +52,6 @@ REASONS = {
     413: "Content Too Large",
     414: "URI Too Long",
     415: "Unsupported Media Type",
-    417: "Expectation Failed",
-    429: "Too Many Requests",
     431: "Request Header Fields Too Large",
     500: "Internal Server Error",
     501: "Not Implemented",
@@ -83,13 +73,8 @@ def problem(status: int, outcome: str, request_id: str, detail: str | None = Non
     if detail:
         content["detail"] = detail
     lines = [b"Content-Type: application/problem+json", b"Cache-Control: no-store"]
-    if status in _RETRY_LATER:
+    if status == 503:
         lines.append(b"Retry-After: 1")
     if status == 405:
         lines.append(ALLOW_LINE)
     return LocalAnswer(status, REASONS.get(status, ""), tuple(lines), json.dumps(content).encode() + b"\n")
-
-
-def refusal_answer(refusal: Refusal, request_id: str) -> LocalAnswer:
-    """The answer to a request that was refused."""
-    return problem(refusal.status, refusal.outcome, request_id, refusal.detail)

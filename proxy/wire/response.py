@@ -26,7 +26,7 @@ from proxy.wire.refusal import BadAnswer
 MAX_HEAD_BYTES: Final = 128 * 1024
 """An answer head larger than this is a bad answer. Envoy allows 60 KiB; a monolith may set many cookies."""
 
-_STATUS_LINE = re.compile(rb"HTTP/1\.([01]) ([1-9][0-9]{2})(?: ([\t\x20-\x7e\x80-\xff]*))?")
+_STATUS_LINE = re.compile(rb"HTTP/1\.([01]) ([1-5][0-9]{2})(?: ([\t\x20-\x7e\x80-\xff]*))?")
 
 _HOP_BY_HOP: Final = frozenset(
     {b"keep-alive", b"proxy-connection", b"proxy-authenticate", b"proxy-authorization", b"te", b"trailer"}
@@ -186,7 +186,7 @@ class ResponseParser:
             raise BadAnswer("the answer does not begin with an HTTP/1.x status line")
         minor, code, reason = match.groups()
         read = (int(code), b"HTTP/1.1 %b %b" % (code, reason or b""), minor == b"1")
-        if len(self._status_lines) < 256:  # a server has few; a hostile one may not fill memory
+        if len(self._status_lines) < 256 and len(line) <= 256:  # a server has few; a hostile one fills no memory
             self._status_lines[line] = read
         return read
 

@@ -36,7 +36,7 @@ def temporary_status_line(status: int) -> bytes | None:
     return _SPLIT_STATUS.get(status)
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=64)
 def private_cache_control(lines: tuple[bytes, ...]) -> bytes | None:
     """The Cache-Control line that keeps shared caches off a split route; None where no-store does so already.
 

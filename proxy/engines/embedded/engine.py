@@ -6,6 +6,7 @@ read and written by `proxy.forwarding`. One engine runs in each worker process.
 
 import asyncio
 import contextlib
+import socket
 import ssl
 from collections.abc import Callable, Generator
 from typing import Any, TextIO
@@ -37,7 +38,23 @@ class PublicProtocol(ClientConnection):
 
 
 class _Server(uvicorn.Server):
-    """uvicorn's server without its signal handlers: signals are the worker process's business."""
+    """uvicorn's server without its signal handlers, which are the worker process's business.
+
+    Before it closes a listening socket it takes over the connections that wait there: closing would reset them, and
+    their clients may have sent whole requests already.
+    """
+
+    make_protocol: Callable[[], asyncio.Protocol]
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        loop = asyncio.get_running_loop()
+        waiting = [connection for listener in sockets or [] for connection in _take_waiting(listener)]
+        handed_over = [
+            loop.create_task(loop.connect_accepted_socket(self.make_protocol, connection, ssl=self.config.ssl))
+            for connection in waiting
+        ]
+        await super().shutdown(sockets)
+        await asyncio.gather(*handed_over, return_exceptions=True)
 
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None, None, None]:
@@ -56,6 +73,7 @@ class Engine:
         self._tls = snapshot.listen.tls
         self._context = _server_context(self._tls) if self._tls else None
         self._server = _Server(self._configure())
+        self._server.make_protocol = lambda: self._make_protocol(server_state=self._server.server_state)
         self._draining = asyncio.Event()
 
     def _configure(self) -> uvicorn.Config:
@@ -103,7 +121,7 @@ class Engine:
         """Stop accepting, finish what is under way; `serve` then returns."""
         self._draining.set()
 
-    async def serve(self, sockets: list[Any]) -> None:
+    async def serve(self, sockets: list[socket.socket]) -> None:
         """Serve listening sockets until `drain`, and then for as long as the drain may take."""
         async with self._forwarder.running():
             serving = asyncio.create_task(self._server.serve(sockets))
@@ -116,6 +134,7 @@ class Engine:
 
     async def _finish(self, serving: "asyncio.Task[None]") -> None:
         """Give what is under way its time: tunnels half of it, the rest all of it."""
+        self._forwarder.draining = True
         self._server.should_exit = True
         limit = self._forwarder.active.snapshot.listen.drain_timeout.total_seconds()
         await asyncio.wait({serving}, timeout=limit / 2)
@@ -130,6 +149,17 @@ class Engine:
     def _connections(self) -> list[PublicProtocol]:
         connections: set[Any] = self._server.server_state.connections
         return list(connections)
+
+
+def _take_waiting(listener: socket.socket) -> list[socket.socket]:
+    """The connections that the system has accepted and nobody has taken yet."""
+    taken: list[socket.socket] = []
+    with contextlib.suppress(OSError):  # BlockingIOError: that was the last one
+        while True:
+            connection, _ = listener.accept()
+            connection.setblocking(False)
+            taken.append(connection)
+    return taken
 
 
 async def _no_app(_scope: object, _receive: object, _send: object) -> None:

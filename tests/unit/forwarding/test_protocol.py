@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 
 from proxy.config.model import Limits, Listen
+from proxy.wire.framing import ChunkedDecoder
 from tests.support.fakes import World
 from tests.support.routing import route, snapshot
 from tests.support.wire_text import answer, get, read, read_answers, request
@@ -399,3 +400,66 @@ def test_no_text_form_of_a_connection_or_an_exchange_holds_a_secret(world):
     assert "/a" in repr(world.connection(client))
     assert "s3cret" not in repr(world.connection(client))
     assert "s3cret" not in "".join(map(repr, world.forwarder.in_flight))
+
+
+# who does not read
+
+
+def test_a_client_that_does_not_read_gets_no_more_answers(world):
+    client = world.client()
+    client.clogs()
+    client.sends(get("/1") + get("/2") + get("/3"))
+    world.upstream.sends(answer(body=b"x" * 100_000))
+    assert world.upstream.received.count(b"GET") == 1
+    client.drains()
+    assert world.upstream.received.count(b"GET") == 2
+
+
+def test_requests_of_a_client_that_does_not_read_are_not_kept_without_end(world):
+    client = world.client()
+    client.clogs()
+    client.sends(get("/1"))
+    world.upstream.sends(answer(body=b"x" * 100_000))
+    client.sends(get("/2") * 3000)
+    assert client.reading_paused
+    client.drains()
+    assert world.upstream.received.count(b"GET") == 2
+
+
+def test_a_client_that_never_reads_its_last_answer_is_given_up(world):
+    client = world.client()
+    client.clogs()
+    client.sends(get("/1"))
+    world.upstream.sends(answer(body=b"x" * 100_000))
+    world.passes(74)
+    assert not client.aborted
+    world.passes(3)
+    assert client.aborted
+
+
+def test_a_flood_of_requests_is_worked_through_in_turns(world):
+    flooding, other = world.client(), world.client()
+    flooding.sends(get("/old") * 4000)
+    other.sends(get("/old"))
+    assert read_answers(other.received)
+    assert len(read_answers(flooding.received)) == 4000
+
+
+def test_a_large_chunked_body_arrives_whole_in_turns(world):
+    client = world.client()
+    body = b"".join(b"1\r\nx\r\n" for _ in range(20_000)) + b"0\r\n\r\n"
+    client.sends(request("POST /svc/a", "Transfer-Encoding: chunked") + body + get("/svc/b"))
+    world.upstream.sends(answer(body=b"one"))
+    sent = world.upstream.received.partition(b"\r\n\r\n")[2]
+    assert ChunkedDecoder().feed(sent) == b"x" * 20_000
+    world.upstream.sends(answer(body=b"two"))
+    assert [message.body for message in read_answers(client.received)] == [b"one", b"two"]
+
+
+def test_requests_before_a_closed_sending_side_are_all_answered(world):
+    client = world.client()
+    client.sends(get("/1") + get("/2") + get("/3"))
+    client.ends()
+    for number in (b"one", b"two", b"three"):
+        world.upstream.sends(answer(body=number))
+    assert [message.body for message in read_answers(client.received)] == [b"one", b"two", b"three"]

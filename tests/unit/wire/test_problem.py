@@ -5,8 +5,7 @@ import json
 import pytest
 
 from proxy.forwarding.outcome import STATUS
-from proxy.wire.problem import REASONS, TITLES, problem, refusal_answer
-from proxy.wire.refusal import Refusal, bad_head
+from proxy.wire.problem import REASONS, TITLES, problem
 
 
 def test_a_problem_names_its_outcome_its_status_and_the_request():
@@ -27,7 +26,7 @@ def test_a_detail_is_given_where_there_is_one():
     assert "detail" not in json.loads(problem(400, "bad_request", "x", "").body)
 
 
-@pytest.mark.parametrize(("status", "tells"), [(429, True), (503, True), (500, False), (502, False), (504, False)])
+@pytest.mark.parametrize(("status", "tells"), [(503, True), (500, False), (502, False), (504, False)])
 def test_who_may_come_back_is_told_when(status, tells):
     names = [line.partition(b":")[0] for line in problem(status, "x", "id").lines]
     assert (b"Retry-After" in names) is tells
@@ -39,14 +38,6 @@ def test_a_method_that_is_not_allowed_comes_with_those_that_are():
     assert b"GET" in allow
     assert b"TRACE" not in allow
     assert not [line for line in problem(404, "internal", "id").lines if line.startswith(b"Allow")]
-
-
-def test_a_refusal_becomes_a_problem():
-    answer = refusal_answer(bad_head("the Host field is malformed"), "id")
-    assert answer.status == 400
-    assert json.loads(answer.body)["type"] == "urn:strangler:bad_request"
-    assert json.loads(answer.body)["detail"] == "the Host field is malformed"
-    assert refusal_answer(Refusal(414, "target_too_long", "long"), "id").reason == "URI Too Long"
 
 
 def test_every_failure_a_client_can_be_told_of_has_a_title_and_a_reason():
