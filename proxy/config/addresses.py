@@ -61,7 +61,7 @@ def network(value: object) -> str:
         interface = ipaddress.ip_interface(given)
         network = interface.network
     except ValueError:
-        raise Refused(value, "is not a network", "such as 10.0.0.0/8 or fd00::/8") from None
+        raise Refused(value, "is not a network", "such as 127.0.0.1, 10.0.0.0/8 or fd00::/8") from None
     if interface.ip != network.network_address:
         raise Refused(value, "has bits set beyond its prefix", f"did you mean {network}?")
     return str(network)

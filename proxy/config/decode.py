@@ -141,7 +141,8 @@ class _Decoder:
             return ()
         if not isinstance(node, kind):
             wanted = "a list" if kind is Sequence else "a mapping of keys"
-            self.problems.append(Problem(node.place, f'"{location[-1]}" must be {wanted}'))
+            hint = "begin each entry with -" if kind is Sequence else None
+            self.problems.append(Problem(node.place, f'"{location[-1]}" must be {wanted}', hint))
             return ()
         if isinstance(node, Mapping):
             if not node.entries:

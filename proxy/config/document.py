@@ -30,11 +30,15 @@ _FORBIDDEN = re.compile(
 
 _TAG_OF_TEXT = frozenset({"!", "tag:yaml.org,2002:str"})
 
+_FLOW_HINT = (
+    "inside {} a value with {{ }} [ ] or a comma needs quotes, also one with ${{…}}; or a line above lacks its {}"
+)
+
 _SYNTAX_HINTS = (
     ("cannot start any token", "indent with spaces, not tabs; a value beginning with %, @ or ` needs quotes"),
     ("mapping values are not allowed", 'a value with ": " in it needs quotes; keys of one mapping stand in one column'),
-    ("expected ',' or '}'", "inside { } a value with { } [ ] or a comma needs quotes, also one with ${…}"),
-    ("expected ',' or ']'", "inside [ ] a value with { } [ ] or a comma needs quotes, also one with ${…}"),
+    ("expected ',' or '}'", _FLOW_HINT.format("{ }", "}")),
+    ("expected ',' or ']'", _FLOW_HINT.format("[ ]", "]")),
     ("expected node content", "a value beginning with a comma or a colon needs quotes"),
     ("expected key", "keys of one mapping stand in one column"),
     ("expected <block end>", "keys of one mapping stand in one column"),

@@ -26,7 +26,8 @@ def method(value: object) -> str:
     """A method. They are case-sensitive; one letter beside a common one is taken for a slip."""
     given = text(value)
     if not re.fullmatch(TOKEN, given):
-        raise Refused(value, "is not a method", "such as GET")
+        several = len(given.split()) > 1
+        raise Refused(value, "is not a method", "several are written GET,POST" if several else "such as GET")
     if given in _COMMON_METHODS:
         return given
     if given in _ANSWERED_BY_US:

@@ -45,7 +45,7 @@ def path_pattern(value: object) -> PathPattern:
 def check_path(path: str, *, patterns: bool = False) -> None:
     """Raises Refused unless `path` is in normal form; with `patterns`, whole segments may be {name}."""
     if not path.startswith("/"):
-        raise Refused(path, "does not begin with /", f"did you mean /{path}?" if path.isascii() else None)
+        raise Refused(path, "does not begin with /", _meant(path))
     if len(path) > MAX_PATH:
         raise Refused(None, f"a path of {len(path)} characters; at most {MAX_PATH} are taken")
     if "//" in path:
@@ -56,6 +56,15 @@ def check_path(path: str, *, patterns: bool = False) -> None:
             _check_segment(segment)
     if len(set(names)) < len(names):
         raise Refused(path, "uses one name twice")
+
+
+def _meant(path: str) -> str | None:
+    """The hint for a path without its first slash: what else was written there, or the path with it."""
+    if "://" in path:
+        return "a path alone stands here; the host has a key of its own, host:"
+    if path.isalpha() and path.isupper():
+        return f"a path follows the method: {path} /**"
+    return f"did you mean /{path}?" if path.isascii() else None
 
 
 def _check_segment(segment: str) -> None:

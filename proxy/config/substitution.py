@@ -65,7 +65,7 @@ class Substitution:
         try:
             value = self.read_secret(path)
         except OSError as error:
-            raise Refused(path, f"cannot be read: {error.strerror or 'input/output error'}") from None
+            raise Refused(path, f"cannot be read: {(error.strerror or 'input/output error').lower()}") from None
         except ValueError as error:
             raise Refused(path, f"cannot be used: {error}") from None
         self.used[f"file:{path}"] = value

@@ -69,7 +69,8 @@ def flag(value: object) -> bool:
     if isinstance(value, str):
         value = {"true": True, "false": False}.get(value, value)
     if not isinstance(value, bool):
-        raise Refused(value, "is neither true nor false")
+        meant = {"yes": "true", "on": "true", "no": "false", "off": "false"}.get(str(value).lower())
+        raise Refused(value, "is neither true nor false", f"did you mean {meant}?" if meant else None)
     return value
 
 

@@ -232,6 +232,8 @@ def _long_match(value: object) -> object:
     """`GET,HEAD /path` or `/path` as a mapping."""
     if not isinstance(value, str):
         return value
+    if value.startswith("/"):  # a path with a space in it is told about the space, not about a method
+        return {"path": value}
     methods, _, path = value.rpartition(" ")
     given = [method.strip() for method in methods.split(",")]
     return {"methods": given, "path": path} if methods else {"path": path}

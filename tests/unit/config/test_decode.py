@@ -183,7 +183,11 @@ def test_a_list_of_matches_may_mix_both_forms() -> None:
         (BASE + "log:\n", '6:1: "log" has no value (hint: give it one, or remove the key)'),
         (BASE + "log: on\n", '6:6: "log" must be a mapping of keys (hint: keys here: access)'),
         (BASE + "listen: { limits: { heads: 1 } }\n", '6:21: unknown key "heads" (hint: did you mean "head"?)'),
-        (BASE + "routes: { a: b }\n", '6:9: "routes" must be a list'),
+        (BASE + "routes: { a: b }\n", '6:9: "routes" must be a list (hint: begin each entry with -)'),
+        (
+            BASE + "listen: { allow_encoded_slash: yes }\n",
+            '6:32: "yes" is neither true nor false (hint: did you mean true?)',
+        ),
         (BASE + "routes: [x]\n", '6:10: each entry of "routes" must be a mapping of keys'),
         (BASE + "routes:\n  -\n", "7:4: an empty entry of a list"),
         (BASE + "<<: { a: b }\n", '6:1: unknown key "<<" (hint: YAML 1.2 has no merge keys'),
@@ -205,6 +209,11 @@ def test_a_list_of_matches_may_mix_both_forms() -> None:
         (with_route("name: r\nmatch: { headers: { Host: b } }"), "8:25: Host is matched by its own key"),
         (with_route("name: r\nmatch: { headers: { X-A: 1.10 } }"), "8:30: 1.1 is a number; text is expected"),
         (with_route("name: r\nmatch: { headers: { X-A: { is: b } } }"), '8:32: unknown key "is"'),
+        (with_route("name: r\nmatch: /a b"), '8:12: "a b" is not in normal form, and would never match'),
+        (
+            with_route("name: r\nmatch: GET POST /a"),
+            '8:12: "GET POST" is not a method (hint: several are written GET,POST)',
+        ),
         (with_route("name: r\nmatch: GET,POTS /a"), '8:12: "POTS" is not a method (hint: did you mean "POST"?)'),
         (
             with_route("name: r\nmatch: /a\nrespond: { status: 200 }\nstage: retired"),

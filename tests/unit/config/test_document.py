@@ -131,6 +131,10 @@ def test_tabs_are_named_as_the_likely_cause() -> None:
     assert "indent with spaces, not tabs" in refusal("a:\n\tb: 1\n")
 
 
+def test_a_bracket_that_was_left_open_is_named_as_a_likely_cause() -> None:
+    assert "a line above lacks its }" in refusal("a: { b: { c: 1 }\nd: 2\n")
+
+
 def test_a_byte_order_mark_is_passed_over() -> None:
     assert tree(b"\xef\xbb\xbfa: 1\n") == {"a": 1}
 

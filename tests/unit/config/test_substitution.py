@@ -54,7 +54,7 @@ def test_what_is_filled_in_is_not_read_again() -> None:
         ("${NONE}", "NONE is not set in the environment"),
         ("${NONE:?say where}", "NONE is not set in the environment: say where"),
         ("${EMPTY:?}", "EMPTY is not set in the environment: it is required"),
-        ("${file:/nope}", '"/nope" cannot be read: No such file or directory'),
+        ("${file:/nope}", '"/nope" cannot be read: no such file or directory'),
         ("${A", "a ${ without its }"),
         ("${A:-${B}}", "a ${ without its }, or one inside another"),
         ("${A-d}", '"${A-d}" is no reference'),

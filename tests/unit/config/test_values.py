@@ -243,6 +243,8 @@ def test_a_path_can_be_a_regular_expression() -> None:
     ("text", "reason", "hint"),
     [
         ("a/b", "does not begin with /", "/a/b"),
+        ("GET", "does not begin with /", "GET /**"),
+        ("http://shop.example.com/a", "does not begin with /", "host:"),
         ("", "must be text", None),
         ("/a//b", "empty segment", None),
         ("//", "empty segment", None),
