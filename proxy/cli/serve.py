@@ -34,7 +34,14 @@ class WorkersType(click.ParamType[int]):
 
 @click.command("serve", short_help="Run the proxy.")
 @config_option
-@click.option("--workers", type=WorkersType(), default=1, show_default=True, help="Processes that answer requests.")
+@click.option(
+    "--workers",
+    type=WorkersType(),
+    metavar="N|auto",  # as it is typed: click would print the type's name in capitals
+    default=1,
+    show_default=True,
+    help="Processes that answer requests; auto: one for each processor.",
+)
 @click.option("--public", type=AddressType(), help="Listen for users here instead of at listen.public.")
 @click.option("--console", type=AddressType(), help="Listen for operators here instead of at listen.console.")
 def command(config: str, workers: int, public: Address | None, console: Address | None) -> None:

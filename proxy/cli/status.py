@@ -44,7 +44,8 @@ def _print(found: dict[str, Any]) -> None:
     )
     for problem in config["problems"]:
         where = f"{problem['file']}:{problem['line']}:{problem['column']}: " if problem["file"] else ""
-        terminal.print(f"refused    {where}{problem['message']}", markup=False, style="red")
+        hint = f" (hint: {problem['hint']})" if problem["hint"] else ""
+        terminal.print(f"refused    {where}{problem['message']}{hint}", markup=False, style="red")
     terminal.print(_workers(workers))
     if len(workers["connected"]) < workers["wanted"]:
         terminal.print(f"{workers['wanted'] - len(workers['connected'])} worker(s) missing", style="red")
