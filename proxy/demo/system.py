@@ -41,7 +41,7 @@ def check_installed(needed: Iterable[str] = NEEDED) -> None:
     if missing:
         raise CannotStart(
             f"the demo runs a shop, and this is not installed: {', '.join(missing)}\n"
-            "Install the shop beside the proxy: pip install 'strangler-fig-proxy[shop]'; in a checkout: make demo"
+            "In a checkout, make demo installs it; or: pip install '.[shop]'"
         )
 
 

@@ -61,6 +61,9 @@ class _LongBody(asyncio.BufferedProtocol):
     def buffer_updated(self, nbytes: int) -> None:
         self._connection.data_received(bytes(_READ_BUFFER[:nbytes]))
 
+    def eof_received(self) -> None:
+        self._connection.eof_received()
+
     def connection_lost(self, exc: Exception | None) -> None:
         self._connection.connection_lost(exc)
 
@@ -91,6 +94,7 @@ class UpstreamConnection(asyncio.Protocol):
         self._tainted = False
         self._reading_paused = False
         self._long_body = False
+        self._ended_well = False
 
     # asyncio's side
 
@@ -111,13 +115,20 @@ class UpstreamConnection(asyncio.Protocol):
         else:
             self._read_chunks(data)
 
+    def eof_received(self) -> None:
+        """A FIN, or with TLS the closure alert: without it, a body that ends with the connection was cut.
+
+        RFC 9112 section 9.8.
+        """
+        self._ended_well = True
+
     def connection_lost(self, exc: Exception | None) -> None:
         self.closing = True
         self.pool.forget(self)
         receiver, self.receiver = self.receiver, None
         if receiver is None:
             return
-        if self._body is UNTIL_CLOSE and exc is None:
+        if self._body is UNTIL_CLOSE and exc is None and self._ended_well:
             receiver.receive_data(b"", last=True)
         else:
             receiver.upstream_lost(exc, silent=self._body is None and not self._held and not self._interim)

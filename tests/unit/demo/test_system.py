@@ -8,7 +8,7 @@ from tests.support.processes import ROOT
 
 
 def test_what_is_missing_is_named_with_what_to_do() -> None:
-    with pytest.raises(CannotStart, match=r"no_such_shop\n.*strangler-fig-proxy\[shop\]"):
+    with pytest.raises(CannotStart, match=r"no_such_shop\n.*shop"):
         check_installed(["json", "no_such_shop"])
 
 

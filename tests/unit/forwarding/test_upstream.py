@@ -74,9 +74,17 @@ def test_an_answer_that_says_so_is_the_connections_last(data):
 def test_an_answer_until_the_close_ends_with_it():
     receiver, connection = tell(b"HTTP/1.1 200 OK\r\n\r\nab", b"cd")
     assert receiver.told == ["head 200 close"]
+    connection.eof_received()
     connection.connection_lost(None)
     assert (receiver.told[-1], receiver.content) == ("end", b"abcd")
     assert connection.pool.idle == 0
+
+
+def test_an_answer_until_the_close_does_not_end_without_a_goodbye():
+    # RFC 9112 section 9.8: with TLS, a FIN alone is no closure alert
+    receiver, connection = tell(b"HTTP/1.1 200 OK\r\n\r\nab")
+    connection.connection_lost(None)
+    assert receiver.told == ["head 200 close", "lost"]
 
 
 def test_an_answer_until_the_close_does_not_end_with_a_reset():

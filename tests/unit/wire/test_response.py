@@ -18,7 +18,7 @@ def parse(*lines, first=b"HTTP/1.1 200 OK"):
         (b"HTTP/1.1 200 ", 200, b"HTTP/1.1 200 "),
         (b"HTTP/1.1 200", 200, b"HTTP/1.1 200 "),
         (b"HTTP/1.1 299 \xe9t\xe9 \t!", 299, b"HTTP/1.1 299 \xe9t\xe9 \t!"),
-        (b"HTTP/1.1 599 X", 999, b"HTTP/1.1 599 X"),
+        (b"HTTP/1.1 599 X", 599, b"HTTP/1.1 599 X"),
     ],
 )
 def test_a_status_line_is_sent_on_as_http_1_1(line, status, sent_on):
