@@ -8,8 +8,8 @@ from proxy.control.worker import run
 from proxy.engines.embedded.engine import Engine
 
 
-def build(snapshot: Snapshot, worker: int, workers: int) -> DataPlane:
-    return Engine(snapshot, worker=worker, workers=workers, access_log=sys.stdout)
+def build(snapshot: Snapshot, workers: int) -> DataPlane:
+    return Engine(snapshot, workers=workers, access_log=sys.stdout)
 
 
 if __name__ == "__main__":

@@ -30,8 +30,8 @@ from proxy.observability.log import Log, adopt_library_logs
 COUNTERS_EVERY_SECONDS = 1.0
 MAX_UNSENT_COUNTERS_BYTES = 1024 * 1024  # above it a batch is left out: the next one says all of it again
 
-BuildEngine = Callable[[Snapshot, int, int], DataPlane]
-"""From the snapshot, the worker's number, and how many there are. Raises `ConfigError`."""
+BuildEngine = Callable[[Snapshot, int], DataPlane]
+"""From the snapshot and the number of workers. Raises `ConfigError`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ def run(build: BuildEngine, arguments: Sequence[str]) -> int:
     adopt_library_logs(log)
     launch = read_launch(options.runtime)
     try:
-        engine = build(load_snapshot(launch.snapshot_file.read_bytes()), options.worker, launch.workers)
+        engine = build(load_snapshot(launch.snapshot_file.read_bytes()), launch.workers)
     except (ConfigError, OSError) as error:
         log.failure("start_refused", problems=str(error).splitlines())
         return 2

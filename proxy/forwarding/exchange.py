@@ -78,7 +78,8 @@ class Exchange:
     answered = False  # a head of an answer has gone to the client
     request_done = False  # the whole request body has been given to the upstream
     retried = False
-    steered = False  # by a trusted caller, who is told the decision
+    tells_decision = False  # to a trusted caller
+    answer: LocalAnswer | None = None  # of our own, instead of anybody's
     phase = CONNECT
     status = 0
     bytes_sent = 0
@@ -108,7 +109,7 @@ class Exchange:
         """Begin. `first` is what is there of the body, framed for the wire; `last`: that is all of it."""
         group = self.plan.group
         self.request_done = last
-        if group is None:
+        if group is None or self.answer is not None:
             self._answer_here()
             return
         self.forwarder.in_flight.add(self)
@@ -299,8 +300,8 @@ class Exchange:
             self._answer_locally(problem(self.status, outcome.value, request_id, detail))
 
     def _answer_here(self) -> None:
-        """The plan has an answer of our own: nothing is sent anywhere."""
-        answer = self.plan.answer
+        """There is an answer of our own: nothing is sent anywhere."""
+        answer = self.answer or self.plan.answer
         assert answer is not None
         self.status = answer.status
         self._finish(ANSWERED)
@@ -310,7 +311,7 @@ class Exchange:
         self._answer_locally(answer)
 
     def _answer_locally(self, answer: LocalAnswer) -> None:
-        if self.steered:
+        if self.tells_decision:
             answer = replace(answer, lines=(*answer.lines, decision_line(self)))
         self.client.send_local(self, answer)
 

@@ -36,6 +36,9 @@ from proxy.wire.request import RequestParser
 TICK_SECONDS: Final = 0.05
 """How often time limits are looked at: a limit may be this much late, never early."""
 
+LAST_HOP_ANSWER: Final = LocalAnswer(200, "OK", (ALLOW_LINE,))
+"""To an OPTIONS request that may not be forwarded further (RFC 9110 section 7.6.2)."""
+
 TELL_SECONDS: Final = 5.0
 """A failing upstream is logged this often for each kind of failure; the access log and the metrics have them all."""
 
@@ -97,7 +100,8 @@ class Forwarder:
         fields = head.fields
         extras = fields.extras
         if extras is not NO_EXTRAS or head.path.startswith(MAYBE_INTERNAL):
-            _refuse_unserved(head)
+            _refuse_internal(head)
+            refuse_unserved(head)
         steers = active.steerable and origin.may_steer(head)
         claim = active.table.match(head)
         if claim is None:
@@ -111,7 +115,9 @@ class Forwarder:
         else:
             exchange.request_id = self.ids.fresh()
         if steers:
-            exchange.steered = True
+            exchange.tells_decision = True
+        if extras.last_hop:
+            exchange.answer = LAST_HOP_ANSWER
         if extras.upgrade:
             exchange.upgrade = _agreed_upgrade(head, plan)
         return exchange
@@ -119,8 +125,6 @@ class Forwarder:
     def refuse(self, refusal: Refusal, peer: str) -> tuple[LocalAnswer, bytes]:
         """The answer to a request of `peer` that no exchange was made for, and the request's id."""
         request_id = self.ids.fresh()
-        if refusal.status < 400:  # the last hop of an OPTIONS request answers for itself
-            return LocalAnswer(refusal.status, "OK", (ALLOW_LINE,)), request_id
         self.counters.count_refusal(refusal.outcome)
         if self.access_log is not None and self.active.log_errors:
             self.access_log.write(_refused(refusal, peer, request_id, self.active.snapshot.revision))
@@ -252,10 +256,9 @@ def _limit(exchange: Exchange, client_idle: float) -> float:
     return client_idle if phase is REQUEST else float("inf")
 
 
-def _refuse_unserved(head: RequestHead) -> None:
+def _refuse_internal(head: RequestHead) -> None:
     if is_internal(head.path):
         raise Refusal(404, "internal", "internal endpoints are not reachable from here")
-    refuse_unserved(head)
 
 
 def _wish(head: RequestHead) -> Side | None:

@@ -78,7 +78,7 @@ def render_answer(exchange: Exchange, head: ResponseHead, data: bytes, fields: b
     """
     if not head.dated:  # RFC 9110 section 6.6.1
         fields += b"\r\n" + exchange.forwarder.date_line
-    if exchange.steered:
+    if exchange.tells_decision:
         fields += b"\r\n" + decision_line(exchange)
     return b"".join((head.block, b"\r\nX-Request-Id: ", exchange.request_id, fields, b"\r\n\r\n", data))
 

@@ -55,8 +55,5 @@ def _drop_nominated(fields: RequestFields, nominated: frozenset[bytes]) -> None:
 
 def refuse_unserved(head: RequestHead) -> None:
     """Raises Refusal for what this engine does not forward, though HTTP allows it."""
-    extras = head.fields.extras
-    if extras.grpc:
+    if head.fields.extras.grpc:
         raise Refusal(415, "grpc", "gRPC needs HTTP/2 trailers, which this engine cannot forward")
-    if extras.last_hop:
-        raise Refusal(200, "max_forwards", "this proxy is the last one that may answer")

@@ -181,7 +181,7 @@ class AsgiClient:
         if head.status == 304:  # servers take a Content-Length for a promise
             lines = [line for line in lines if not line[:15].lower().startswith(b"content-length:")]
         lines = [*lines, b"X-Request-Id: " + exchange.request_id]
-        if exchange.steered:
+        if exchange.tells_decision:
             lines.append(decision_line(exchange))
         self._push(_start_message(head.status, lines))
         self.send_data(data, last)

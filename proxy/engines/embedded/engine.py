@@ -64,10 +64,7 @@ class _Server(uvicorn.Server):
 class Engine:
     """Serves public sockets with the active snapshot. Raises OSError or ssl.SSLError for bad certificate files."""
 
-    def __init__(
-        self, snapshot: Snapshot, *, worker: int = 0, workers: int = 1, access_log: TextIO | None = None
-    ) -> None:
-        self.worker = worker
+    def __init__(self, snapshot: Snapshot, *, workers: int = 1, access_log: TextIO | None = None) -> None:
         self._log = AccessLog(access_log) if access_log is not None else None
         self._forwarder = Forwarder(snapshot, workers=workers, access_log=self._log)
         self._tls = snapshot.listen.tls

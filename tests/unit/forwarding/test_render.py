@@ -264,10 +264,10 @@ STEERING = Listen(trusted_callers=("192.0.2.7/32",), trusted_proxies=("10.0.0.0/
 
 
 def test_a_trusted_caller_is_told_the_decision_and_may_choose_the_side():
-    steered = snapshot(SVC, listen=STEERING)
-    plain = got(steered, get("/svc/x"), answer())
+    tells_decision = snapshot(SVC, listen=STEERING)
+    plain = got(tells_decision, get("/svc/x"), answer())
     assert plain.value("x-strangler-decision") == "route=svc;side=service;reason=stage;bucket=-"
-    with World(steered) as world:
+    with World(tells_decision) as world:
         client = world.client()
         client.sends(get("/svc/x", "X-Strangler-Side: legacy"))
         assert world.network.asked == [("legacy.internal", 80)]
