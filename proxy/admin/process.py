@@ -33,6 +33,8 @@ from proxy.observability.log import Log, adopt_library_logs
 
 ALL_WORKERS_SECONDS = 5.0
 GRACE_SECONDS = 3
+MAX_HEAD_BYTES = 64 * 1024
+MAX_CONNECTIONS = 256  # of operators and scrapers
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +138,9 @@ class ConsoleServer(uvicorn.Server):
         super().__init__(
             uvicorn.Config(
                 application,
+                http="h11",  # it bounds heads, which httptools does not; speed is no matter here
+                h11_max_incomplete_event_size=MAX_HEAD_BYTES,
+                limit_concurrency=MAX_CONNECTIONS,
                 lifespan="off",
                 log_config=None,
                 access_log=False,

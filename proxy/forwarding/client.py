@@ -140,7 +140,8 @@ class ClientSocket(asyncio.Protocol, ABC):
         self.resume_reading()
 
     def _close(self) -> None:
-        self._leave(self.forwarder.idle_seconds)
+        # A TLS client may never answer our goodbye, and what waits to be read has its time in any case.
+        self._leave(LINGER_SECONDS + self._flush_seconds())
         self.transport.close()
 
     def _leave(self, seconds: float) -> None:

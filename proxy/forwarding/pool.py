@@ -75,8 +75,10 @@ class EndpointPool:
             idle.append(connection)
 
     def forget(self, connection: UpstreamConnection) -> None:
-        """A connection was closed."""
-        self.counters.gauges.upstream_connections -= 1
+        """A connection was closed; one that was given up while it was made has not been counted."""
+        if connection.counted:
+            connection.counted = False
+            self.counters.gauges.upstream_connections -= 1
         if connection in self._idle:
             self._idle.remove(connection)
 
@@ -103,7 +105,13 @@ class EndpointPool:
             server_hostname=self._server_name,
         )
         self.counters.upstream_connects += 1
+        self.adopt(connection)
         return connection
+
+    def adopt(self, connection: UpstreamConnection) -> None:
+        """Count a connection that has been made."""
+        self.counters.gauges.upstream_connections += 1
+        connection.counted = True
 
     def expire(self, now: float) -> None:
         """Close what has been idle too long; the oldest stand first."""

@@ -82,6 +82,7 @@ class UpstreamConnection(asyncio.Protocol):
     def __init__(self, pool: EndpointPool) -> None:
         self.pool = pool
         self.receiver: AnswerReceiver | None = None
+        self.counted = False  # by the pool
         self.reused = False
         self.closing = False
         self.idle_since = 0.0
@@ -100,7 +101,6 @@ class UpstreamConnection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)
-        self.pool.counters.gauges.upstream_connections += 1
 
     def data_received(self, data: bytes) -> None:
         body = self._body

@@ -29,6 +29,7 @@ class Shelf:
     def put(self, count=1):
         made = [self.connection() for _ in range(count)]
         for one in made:
+            self.pool.adopt(one)
             self.serve(one)
             self.time += 0.001
         return made
