@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import gc
 import os
+import resource
 import signal
 import socket
 import traceback
@@ -28,6 +29,7 @@ from proxy.control.link import PROTOCOL_VERSION, THREAD_BYTES, Link, LinkError, 
 from proxy.observability.log import Log, adopt_library_logs
 
 COUNTERS_EVERY_SECONDS = 1.0
+SPARE_FILES = 64  # listeners, links, logs
 MAX_UNSENT_COUNTERS_BYTES = 1024 * 1024  # above it a batch is left out: the next one says all of it again
 
 BuildEngine = Callable[[Snapshot, int], DataPlane]
@@ -63,15 +65,30 @@ def run(build: BuildEngine, arguments: Sequence[str]) -> int:
     adopt_library_logs(log)
     launch = read_launch(options.runtime)
     try:
-        engine = build(load_snapshot(launch.snapshot_file.read_bytes()), launch.workers)
+        snapshot = load_snapshot(launch.snapshot_file.read_bytes())
+        engine = build(snapshot, launch.workers)
     except (ConfigError, OSError) as error:
         log.failure("start_refused", problems=str(error).splitlines())
         return 2
+    raise_file_limit(snapshot.listen.limits.connections // launch.workers * 2 + SPARE_FILES, log)
     worker = Worker(engine, options, launch.link_socket, log)
     gc.freeze()  # what is there by now stays: a full collection need not look at it, and stalls nobody
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(worker.serve(adopt_sockets(options.public_fd)))
     return 0
+
+
+def raise_file_limit(wanted: int, log: Log) -> None:
+    """Allow the process as many open files as it may have; say so where that is less than its connections need.
+
+    A client's connection and its upstream's are two files.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    if hard != resource.RLIM_INFINITY and hard < wanted:
+        hint = "raise it (ulimit -Hn, LimitNOFILE=), or lower listen.limits.connections"
+        log.warning("file_limit_low", limit=hard, wanted=wanted, hint=hint)
 
 
 class Worker:

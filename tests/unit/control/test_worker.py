@@ -1,7 +1,10 @@
 """A worker process's end of things, with an engine that only takes notes."""
 
 import asyncio
+import io
+import json
 import os
+import resource
 import signal
 import socket
 from collections.abc import Awaitable, Callable
@@ -14,7 +17,7 @@ from proxy.config.codec import dump_snapshot
 from proxy.config.errors import ConfigError, Problem
 from proxy.config.model import Snapshot
 from proxy.control.link import Decoder
-from proxy.control.worker import Options, Worker
+from proxy.control.worker import Options, Worker, raise_file_limit
 from proxy.observability.log import Log
 from tests.support.control import Stage, snapshot, stage, until
 
@@ -145,3 +148,13 @@ def test_sigterm_drains_and_the_last_counts_still_arrive(tmp_path: Path) -> None
         assert scene.hub.totals().requests["cart", "legacy", "stage", "2xx"] == 6
 
     play(tmp_path, story)
+
+
+def test_too_low_a_limit_of_open_files_is_said_with_what_to_do() -> None:
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    output = io.StringIO()
+    raise_file_limit(hard, Log("worker-0", output))
+    assert resource.getrlimit(resource.RLIMIT_NOFILE) == (hard, hard)
+    assert output.getvalue() == ""
+    raise_file_limit(hard + 1, Log("worker-0", output))
+    assert json.loads(output.getvalue())["hint"].startswith("raise it")

@@ -29,8 +29,12 @@ def test_whether_another_request_follows(line, connection, keeps):
 
 @pytest.mark.parametrize(
     ("lines", "has"),
-    [((), False), ((b"Content-Length: 0",), False), ((b"Content-Length: 1",), True)]
-    + [((b"Transfer-Encoding: chunked",), True)],
+    [
+        ((), False),
+        ((b"Content-Length: 0",), False),
+        ((b"Content-Length: 1",), True),
+        ((b"Transfer-Encoding: chunked",), True),
+    ],
 )
 def test_whether_a_body_follows(lines, has):
     assert parsed(b"POST / HTTP/1.1", *lines).has_body is has
