@@ -1,8 +1,8 @@
 """Finding the first claim on a path without asking every route.
 
 Exact paths are looked up whole; templates and prefixes are walked segment by segment in a trie; regexes are asked all
-at once. The order is that of rank, and a claim that turns out not to hold gives way to the next. The cost grows with
-the segments of a request's path, never with the number of routes that do not share them.
+at once; what fits a path is remembered. The order is that of rank, and a claim that turns out not to hold gives way to
+the next. The cost grows with the segments of a request's path, never with the number of routes that do not share them.
 """
 
 from collections import defaultdict
@@ -14,6 +14,10 @@ from proxy.routing.expression import Expressions
 from proxy.routing.head import Head
 
 Claims = tuple[CompiledRoute, ...]
+
+MAX_REMEMBERED = 2048
+LONGEST_REMEMBERED = 256
+"""Paths asked for again and again are few; when so many are remembered, or one is so long, it is worked out anew."""
 
 
 class _Node:
@@ -43,7 +47,7 @@ class _Node:
 class PathIndex:
     """The claims that share a priority and a host condition, given in rank order."""
 
-    __slots__ = ("_exact", "_expressions", "_regexes", "_root", "_splits")
+    __slots__ = ("_exact", "_expressions", "_regexes", "_root", "_seen", "_splits")
 
     def __init__(self, claims: Iterable[CompiledRoute]) -> None:
         exact: dict[str, Claims] = defaultdict(tuple)
@@ -58,6 +62,7 @@ class PathIndex:
             else:
                 _plant(root, claim)
         self._exact = dict(exact)
+        self._seen: dict[str, Claims] = {}
         self._root = root
         self._splits = _settle(root) + 1  # what stands deeper than any pattern is left in one piece
         self._regexes = tuple(regexes)
@@ -65,20 +70,30 @@ class PathIndex:
 
     def match(self, head: Head, method: str, path: str) -> CompiledRoute | None:
         """The first claim that holds. `method` and `path` are the head's."""
-        found = self._exact.get(path)
-        if found is not None:
-            for claim in found:
-                methods = claim.methods
-                if (methods is None or method in methods) and (claim.admits is None or claim.admits(head)):
-                    return claim
-        segments = path.split("/", self._splits)
-        if segments[0]:
-            return None  # not a path: `OPTIONS *`
-        for claim in self._walk(segments):
+        claims = self._seen.get(path)
+        if claims is None:
+            claims = self._candidates(path)
+        for claim in claims:
             methods = claim.methods
             if (methods is None or method in methods) and (claim.admits is None or claim.admits(head)):
                 return claim
-        return self._ask_regexes(head, method, path) if self._regexes else None
+        return None
+
+    def _candidates(self, path: str) -> Claims:
+        """All claims whose path fits, in rank order. What was found is remembered for the next request."""
+        segments = path.split("/", self._splits)
+        if segments[0]:
+            return ()  # not a path: `OPTIONS *`
+        claims = (
+            *self._exact.get(path, ()),
+            *self._walk(segments),
+            *[self._regexes[index] for index in self._expressions.match(path)],
+        )
+        if len(path) <= LONGEST_REMEMBERED:
+            if len(self._seen) >= MAX_REMEMBERED:
+                self._seen.clear()
+            self._seen[path] = claims
+        return claims
 
     def _walk(self, segments: list[str]) -> Sequence[CompiledRoute]:
         """Templates and prefixes that fit, in rank order."""
@@ -95,13 +110,6 @@ class PathIndex:
                 return node.chain
             node = child
         return node.whole
-
-    def _ask_regexes(self, head: Head, method: str, path: str) -> CompiledRoute | None:
-        for index in self._expressions.match(path):
-            claim = self._regexes[index]
-            if (claim.methods is None or method in claim.methods) and (claim.admits is None or claim.admits(head)):
-                return claim
-        return None
 
 
 def _plant(root: _Node, claim: CompiledRoute) -> None:
