@@ -65,14 +65,6 @@ def route_names_are_unique(draft: Draft) -> Iterator[Problem]:
         first.setdefault(route.name, index)
 
 
-def respond_needs_retired(draft: Draft) -> Iterator[Problem]:
-    for index, route in draft.routes.items():
-        if route.respond and route.stage is not Stage.RETIRED:
-            place = draft.document.key_place(("routes", index, "respond"))
-            message = f'route "{route.name}" is at {route.stage}: "respond" is read only at retired'
-            yield Problem(place, message, "set stage: retired, or remove respond")
-
-
 def redirect_needs_see(draft: Draft) -> Iterator[Problem]:
     for index, route in draft.routes.items():
         if route.respond and 300 <= route.respond.status < 400 and route.respond.see is None:
@@ -252,7 +244,6 @@ _RULES: tuple[Callable[[Draft], Iterator[Problem]], ...] = (
     to_is_an_upstream,
     cutover_needs_to,
     route_names_are_unique,
-    respond_needs_retired,
     redirect_needs_see,
     sunset_is_not_before_deprecation,
     match_has_a_condition,

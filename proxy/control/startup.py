@@ -69,7 +69,7 @@ def console_token(snapshot: Snapshot, environ: Mapping[str, str]) -> Token:
     if is_loopback(console.host):
         return ensure_token(snapshot.state_dir, environ)
     token = find_token(snapshot.state_dir, environ)
-    if token.value is None:
+    if token.value is None or token.made_here:
         message = f"listen.console: {console} is not on loopback, and no token is configured"
         raise ConfigError([Problem(None, message, f"set {VARIABLE}, write {token.where}, or listen on 127.0.0.1")])
     return token

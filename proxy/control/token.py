@@ -13,6 +13,7 @@ from pathlib import Path
 VARIABLE = "STRANGLER_TOKEN"
 _FILE = "token"
 _BYTES = 32
+_MADE_HERE = "made-here-"  # how a token begins that nobody configured
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +23,11 @@ class Token:
     where: str
     value: str | None = field(default=None, repr=False)
     problem: str | None = None
+
+    @property
+    def made_here(self) -> bool:
+        """Whether a first start made it: good enough for those on this machine, no decision to open the console."""
+        return self.value is not None and self.value.startswith(_MADE_HERE)
 
 
 def find_token(state_dir: str, environ: Mapping[str, str]) -> Token:
@@ -48,7 +54,7 @@ def ensure_token(state_dir: str, environ: Mapping[str, str]) -> Token:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "w", encoding="ascii") as file:
-            file.write(secrets.token_urlsafe(_BYTES) + "\n")
+            file.write(_MADE_HERE + secrets.token_urlsafe(_BYTES) + "\n")
     except FileExistsError:
         pass  # another start was faster
     except OSError as error:

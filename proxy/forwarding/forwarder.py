@@ -144,9 +144,9 @@ class Forwarder:
             return
         self._told[key] = (self.now, 0)
         logger.warning(
-            "upstream %s at %s: %s (%s), request %s; %d more like it since the last such line",
-            group.name, pool.name, outcome.value, detail or "no detail",
-            exchange.request_id.decode("ascii"), untold,
+            "upstream %s at %s: %s%s, request %s%s",
+            group.name, pool.name, outcome.value, f" ({detail})" if detail else "",
+            exchange.request_id.decode("ascii"), f"; {untold} more like it before" if untold else "",
         )  # fmt: skip
 
     def log(self, exchange: Exchange, outcome: Outcome, now: float) -> None:

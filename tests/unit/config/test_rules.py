@@ -33,9 +33,8 @@ def test_default_is_no_name_for_a_route() -> None:
     assert '"default" names what no route claims' in one_problem(with_route("name: default\nmatch: /a"))
 
 
-def test_respond_is_only_for_retired_routes() -> None:
-    found = one_problem(with_route("name: r\nmatch: /a\nrespond: { status: 410 }"))
-    assert found.startswith('routes.yaml:9:5: route "r" is at legacy')
+def test_respond_may_stand_there_before_a_route_is_retired_and_after_it_was_taken_back() -> None:
+    assert problems(with_route("name: r\nmatch: /a\nrespond: { status: 410 }")) == []
 
 
 def test_a_redirect_needs_to_know_where_to() -> None:

@@ -6,6 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from proxy.config.errors import ConfigError
+from proxy.config.model import Address, Listen, Snapshot
+from proxy.control.startup import console_token
 from proxy.control.token import ensure_token, find_token
 
 
@@ -54,3 +57,22 @@ def test_a_file_of_somebody_else_is_a_problem(tmp_path: Path) -> None:
 
 def test_a_token_does_not_show_its_value(tmp_path: Path) -> None:
     assert "hidden" not in repr(find_token(str(tmp_path), {"STRANGLER_TOKEN": "hidden"}))
+
+
+def test_a_token_that_a_first_start_made_is_nobodys_decision_to_open_the_console(tmp_path: Path) -> None:
+    assert ensure_token(str(tmp_path), {}).made_here
+    assert find_token(str(tmp_path), {}).made_here
+    assert not find_token(str(tmp_path), {"STRANGLER_TOKEN": "chosen"}).made_here
+    (tmp_path / "token").write_text("written by somebody\n")
+    assert not find_token(str(tmp_path), {}).made_here
+    assert not find_token(str(tmp_path / "elsewhere"), {}).made_here
+
+
+@pytest.mark.parametrize("made", [False, True])
+def test_a_console_beyond_loopback_wants_a_token_that_was_configured(tmp_path: Path, made: bool) -> None:
+    snapshot = Snapshot("r", Listen(console=Address("0.0.0.0", 0)), {}, "monolith", state_dir=str(tmp_path))
+    if made:
+        ensure_token(str(tmp_path), {})
+    with pytest.raises(ConfigError, match="not on loopback"):
+        console_token(snapshot, {})
+    assert console_token(snapshot, {"STRANGLER_TOKEN": "chosen"}).value == "chosen"
