@@ -160,10 +160,12 @@ class RequestParser:
                     _note(head, fields, verdict, line)
         except BadLine as error:
             raise bad_head(str(error)) from None
-        judge(head, fields)
+        if fields.extras is not NO_EXTRAS or fields.chunked or head.authority or not fields.host_line:
+            judge(head, fields)
         if fields.traceparent:
             fields.trace = continue_trace(fields.traceparent, fields.extras.tracestate)
-        fields.block = b"".join([b"\r\n" + line for line in fields.lines])
+        if fields.lines:
+            fields.block = b"\r\n" + b"\r\n".join(fields.lines)
         return fields
 
 
