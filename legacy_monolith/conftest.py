@@ -32,16 +32,16 @@ def _configure() -> None:
 _configure()
 
 from django.db import connection, transaction  # noqa: E402 - only possible with settings
-from django.test import Client  # noqa: E402
-from django.test.utils import (  # noqa: E402
+from django.test import Client  # noqa: E402 - only possible with settings
+from django.test.utils import (  # noqa: E402 - only possible with settings
     setup_databases,
     setup_test_environment,
     teardown_databases,
     teardown_test_environment,
 )
 
-from legacy_monolith.tests import server  # noqa: E402
-from legacy_monolith.tests.shop import Shop  # noqa: E402
+from legacy_monolith.tests import server  # noqa: E402 - only possible with settings
+from legacy_monolith.tests.shop import Shop  # noqa: E402 - only possible with settings
 
 
 @pytest.fixture(scope="session")

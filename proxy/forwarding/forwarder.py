@@ -80,6 +80,7 @@ class Forwarder:
         active = activate(snapshot, table or compile_table(snapshot), self._pools, self.counters)
         limits = snapshot.listen.limits
         self.active: Active = active
+        self._told.clear()  # so it holds no more than the endpoints of one snapshot and their kinds of failure
         self.parser.allow_encoded_slash = snapshot.listen.allow_encoded_slash
         self.head_bytes = limits.head_bytes
         self.target_bytes = limits.head_bytes // 2
