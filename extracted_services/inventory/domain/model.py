@@ -3,7 +3,7 @@
 Nothing here knows how a value is written in JSON or stored in a table.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 CURRENCY = "EUR"
@@ -32,12 +32,16 @@ class Product:
 
 @dataclass(frozen=True, slots=True)
 class StockLevel:
-    """Pieces of one product: all that are in the warehouse, and how many of these are promised."""
+    """Pieces of one product: all that are in the warehouse, and how many of these are promised.
+
+    `version` counts the changes made to it, 0 where they were not counted; levels that say the same are equal.
+    """
 
     sku: str
     on_hand: int
     reserved: int
     updated_at: datetime
+    version: int = field(default=0, compare=False)
 
     @property
     def available(self) -> int:
