@@ -26,7 +26,15 @@ ORDER, CUSTOMER = "019ccb1e-5a00-7c3e-9d52-0f3e6f0a7b11", "019ccb1e-5a00-7c3e-9d
 
 def reservation(status: Status, *lines: Line) -> Reservation:
     return Reservation(
-        "019ccb1e-5a00-7c3e-9d52-0f3e6f0a7b13", ORDER, CUSTOMER, status, lines, None, MORNING, MORNING, 4
+        id="019ccb1e-5a00-7c3e-9d52-0f3e6f0a7b13",
+        order_id=ORDER,
+        customer=CUSTOMER,
+        status=status,
+        lines=lines,
+        expires_at=NOON,
+        created_at=MORNING,
+        updated_at=MORNING,
+        version=4,
     )
 
 
