@@ -18,7 +18,10 @@ class Category:
 
 @dataclass(frozen=True, slots=True)
 class Product:
-    """Something for sale. `tags` are sorted by code point; `image` is a path on the shop's own host."""
+    """Something for sale. `tags` are sorted by code point; `image` is a path on the shop's own host.
+
+    `version` counts the changes made to it, 0 where they were not counted; products that say the same are equal.
+    """
 
     sku: str
     name: str
@@ -28,13 +31,14 @@ class Product:
     tags: tuple[str, ...]
     image: str | None
     updated_at: datetime
+    version: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
 class StockLevel:
     """Pieces of one product: all that are in the warehouse, and how many of these are promised.
 
-    `version` counts the changes made to it, 0 where they were not counted; levels that say the same are equal.
+    `version` is as a product's.
     """
 
     sku: str
