@@ -75,6 +75,9 @@ class Retry:
             raise ValueError(f"not a schedule of retries: {self}")
 
 
+RETRY = Retry()
+
+
 @dataclass(frozen=True, slots=True)
 class FromStart:
     """Everything that the topic still holds."""
@@ -121,7 +124,7 @@ class Bus(Protocol):
         handler: Handler,
         *,
         dead: DeadHandler | None = None,
-        retry: Retry = Retry(),
+        retry: Retry = RETRY,
     ) -> AbstractAsyncContextManager[None]:
         """Handle the topics' messages in the background, for as long as the context lasts.
 

@@ -36,7 +36,7 @@ class OutboxStore(Protocol):
     """The outbox's database, as far as a relay needs it. Each call is one transaction of its own."""
 
     async def take_lease(self, holder: str, seconds: float) -> bool:
-        """Take the lease, or prolong one's own, until `seconds` from now (0 gives it back); False while another holds it."""
+        """Take the lease, or prolong one's own, for `seconds` (0 gives it back); False while another holds it."""
 
     async def unpublished(self, limit: int) -> Sequence[OutboxRow]:
         """The oldest rows whose published_at is NULL, in id order; never by a high-water mark."""
