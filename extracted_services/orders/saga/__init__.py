@@ -1,0 +1,1 @@
+"""Sagas: a story over several services, told as steps and what undoes them. Knows nothing of orders."""

@@ -1,0 +1,1 @@
+"""The orders service by itself, on SQLite and on PostgreSQL."""
