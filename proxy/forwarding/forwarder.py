@@ -97,8 +97,13 @@ class Forwarder:
 
     def open(self, head: RequestHead, client: Client, origin: Origin) -> Exchange:
         """Decide where a request goes. The exchange has a plan and has sent nothing yet. Raises Refusal."""
-        active = origin.active
         fields = head.fields
+        if head is origin.head:
+            exchange = Exchange(self, client, head, origin.plan, origin, self.monotonic())
+            exchange.trace = fields.trace or self.ids.begin_trace()
+            exchange.request_id = self.ids.fresh()
+            return exchange
+        active = origin.active
         extras = fields.extras
         if extras is not NO_EXTRAS or head.path.startswith(MAYBE_INTERNAL):
             _refuse_internal(head)
@@ -121,6 +126,8 @@ class Forwarder:
             exchange.answer = LAST_HOP_ANSWER
         if extras.upgrade:
             exchange.upgrade = _agreed_upgrade(head, plan)
+        if extras is NO_EXTRAS and not steers:
+            origin.head, origin.plan = head, plan
         return exchange
 
     def refuse(self, refusal: Refusal, peer: str) -> tuple[LocalAnswer, bytes]:

@@ -1,12 +1,18 @@
 """What one client connection tells about its client: worked out once, used by each of its requests."""
 
-from proxy.forwarding.plan import Active
+from proxy.forwarding.plan import Active, Plan
 from proxy.wire.forwarded import extend_forwarding, forwarded_for, replace_forwarding, resolve_client
 from proxy.wire.head import RequestHead
 
 
 class Origin:
-    """The peer of a connection, judged by one active snapshot's networks."""
+    """The peer of a connection, judged by one active snapshot's networks.
+
+    `head` is the connection's last one, where its plan holds for the same head again.
+    """
+
+    head: RequestHead | None = None
+    plan: Plan
 
     def __init__(self, active: Active, peer: str, scheme: str) -> None:
         self.active = active

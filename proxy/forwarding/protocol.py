@@ -51,6 +51,7 @@ class ClientConnection(ClientSocket):
         super().__init__(forwarder)
         self.http11 = True
         self._last_head: RequestHead | None = None  # with its secrets, for as long as the connection lives
+        self._last_request = b""  # what came, where it was that head and nothing else
         self._body: RequestBody | None = None
         self._half_closed = False  # the client sends no more
         self._empty_lines = 0  # in a row
@@ -79,7 +80,10 @@ class ClientConnection(ClientSocket):
             self._refuse(Refusal(503, "connection_limit", "the server has as many connections as it may have"))
 
     def data_received(self, data: bytes) -> None:
-        if (len(data) > TURN_BYTES or self._unread) and not self._body_is_plain:
+        if data == self._last_request and self.state is HEAD and not self._pending and not self.stalled:
+            assert self._last_head is not None
+            self._start(self._last_head)  # the same request again
+        elif (len(data) > TURN_BYTES or self._unread) and not self._body_is_plain:
             self._take_turns(data)
         else:
             self._receive(data)
@@ -179,6 +183,7 @@ class ClientConnection(ClientSocket):
                 self._judge_incomplete(block)
                 return False
         head = self._last_head = forwarder.parser.parse(block, self._last_head)
+        self._last_request = b""
         self._pending = rest
         if self.closing_at is not None:  # this head came in pieces
             self.closing_at = None
@@ -186,17 +191,26 @@ class ClientConnection(ClientSocket):
         self.http11 = head.http11
         fields = head.fields
         self._close_after = (fields.extras is not NO_EXTRAS or not head.http11) and not head.keep_alive
-        origin = self.origin
+        if fields.content_length or fields.chunked:
+            self._start_with_body(head)
+        else:
+            if not rest and not self._close_after:
+                self._last_request = data
+            self._start(head)
+        return True
+
+    def _start(self, head: RequestHead) -> None:
+        """Start the exchange of a request without a body. Raises Refusal."""
+        exchange = self._open(head)
+        self.state = ANSWER
+        self.exchange = exchange
+        exchange.start(b"", True)
+
+    def _open(self, head: RequestHead) -> Exchange:
+        forwarder, origin = self.forwarder, self.origin
         if origin.active is not forwarder.active:
             origin = self.origin = Origin(forwarder.active, self._peer, self._scheme)
-        exchange = forwarder.open(head, self, origin)
-        if fields.content_length or fields.chunked:
-            self._start_with_body(exchange, head)
-        else:
-            self.state = ANSWER
-            self.exchange = exchange
-            exchange.start(b"", True)
-        return True
+        return forwarder.open(head, self, origin)
 
     def _skip_empty_line(self, data: bytes) -> bool:
         """RFC 9112 section 2.2: an empty line before a request is ignored. Raises Refusal when there are many."""
@@ -211,7 +225,8 @@ class ClientConnection(ClientSocket):
             self.closing_at = None
         return bool(self._pending)
 
-    def _start_with_body(self, exchange: Exchange, head: RequestHead) -> None:
+    def _start_with_body(self, head: RequestHead) -> None:
+        exchange = self._open(head)
         body = self._body = RequestBody(head, exchange.plan.body_bytes)
         self._empty_lines = 0
         self.state = BODY

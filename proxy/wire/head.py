@@ -60,7 +60,7 @@ class RequestHead:
     `path` is the normal form; `plain_line` the request line as sent, where that is what may be forwarded.
     """
 
-    __slots__ = ("authority", "fields", "http11", "method", "path", "plain_line", "raw_query")
+    __slots__ = ("authority", "block", "fields", "http11", "method", "path", "plain_line", "raw_query")
 
     def __init__(self, method: str, path: str, raw_query: bytes | None, http11: bool, plain_line: bytes = b"") -> None:
         self.method = method
@@ -69,6 +69,7 @@ class RequestHead:
         self.http11 = http11
         self.plain_line = plain_line
         self.authority = b""  # of a target in absolute form
+        self.block = b""  # as sent, where an equal one means the same
         self.fields: RequestFields
 
     @property

@@ -118,8 +118,11 @@ class RequestParser:
     def parse(self, block: bytes, previous: RequestHead | None = None) -> RequestHead:
         """The head in `block`, which excludes the empty line that ends it. Raises Refusal.
 
-        `previous` is the head before it on the same connection: clients mostly send the same fields again.
+        `previous` is the head before it on the same connection: clients mostly send the same fields again, and some
+        the same head.
         """
+        if previous is not None and block == previous.block:
+            return previous
         match = _PLAIN_LINE.match(block)
         if match is None:
             return self._parse_unusual(block)
@@ -130,6 +133,7 @@ class RequestParser:
         head = RequestHead(
             method.decode("ascii"), path.decode("latin-1"), query, http11, match.group() if http11 else b""
         )
+        head.block = block
         raw = block[match.end() :]
         if previous is not None and raw == previous.fields.raw and _alike(head, previous):
             head.fields = previous.fields

@@ -1,5 +1,6 @@
 """One client connection: its requests in order, its limits, its ends (RFC 9112 sections 2.2, 9.3 to 9.6)."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -18,6 +19,65 @@ ROUTES = (route("svc", "/svc/**"), route("old", "/old", stage="retired", to=None
 def world():
     with World(snapshot(*ROUTES, listen=Listen(limits=LIMITS))) as made:
         yield made
+
+
+# the same request again, which is read by comparing it
+
+
+def test_the_same_request_again_is_a_request_of_its_own(world):
+    client = world.client()
+    for number in (b"one", b"two", b"three"):
+        client.sends(get("/1", "Cookie: a=1"))
+        world.upstream.sends(answer(body=number))
+    answers = read_answers(client.received)
+    assert [message.body for message in answers] == [b"one", b"two", b"three"]
+    heads = [read(head + b"\r\n\r\n") for head in world.upstream.received.split(b"\r\n\r\n")[:-1]]
+    assert [head.first for head in heads] == ["GET /1 HTTP/1.1"] * 3
+    assert len({head.value("x-request-id") for head in heads}) == 3
+    assert len({head.value("traceparent") for head in heads}) == 3
+    assert [head.value("x-request-id") for head in heads] == [message.value("x-request-id") for message in answers]
+
+
+@pytest.mark.parametrize("again", [(get("/1")[:9], get("/1")[9:]), (get("/1") + get("/1"),), (b"\r\n" + get("/1"),)])
+def test_the_same_request_again_in_other_pieces_is_read_like_any(world, again):
+    client = world.client()
+    client.sends(get("/1"))
+    world.upstream.sends(answer())
+    client.sends(*again)
+    world.upstream.sends(answer())
+    if len(again[0]) > len(get("/1")) + 2:
+        world.upstream.sends(answer())
+    assert {message.status for message in read_answers(client.received)} == {200}
+    assert world.upstream.received.count(b"GET /1 ") == sum(map(len, again)) // len(get("/1")) + 1
+
+
+def test_the_same_request_again_while_its_answer_is_awaited_waits(world):
+    client = world.client()
+    client.sends(get("/1"))
+    client.sends(get("/1"))
+    assert world.upstream.received.count(b"GET") == 1
+    world.upstream.sends(answer(body=b"one"))
+    world.upstream.sends(answer(body=b"two"))
+    assert [message.body for message in read_answers(client.received)] == [b"one", b"two"]
+
+
+def test_the_same_request_again_follows_a_reload(world):
+    client = world.client()
+    client.sends(get("/svc/1"))
+    world.upstream.sends(answer(body=b"service"))
+    world.swaps(replace(snapshot(route("svc", "/svc/**", stage="retired", to=None)), revision="r2"))
+    client.sends(get("/svc/1"))
+    assert [message.status for message in read_answers(client.received)] == [200, 410]
+
+
+def test_the_same_request_again_while_draining_is_told_that_it_is_the_last(world):
+    client = world.client()
+    client.sends(get("/1"))
+    world.upstream.sends(answer())
+    world.drains()
+    client.sends(get("/1"))
+    world.upstream.sends(answer())
+    assert [message.value("connection") for message in read_answers(client.received)] == [None, "close"]
 
 
 # pipelining: RFC 9112 section 9.3.2

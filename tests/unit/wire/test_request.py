@@ -459,6 +459,12 @@ def test_equal_fields_that_are_wrong_below_another_line_are_refused():
         parser.parse(head(b"GET / HTTP/1.1", host=None), previous)
 
 
+def test_the_same_head_again_is_the_one_before():
+    parser = RequestParser()
+    previous = parser.parse(PREVIOUS)
+    assert parser.parse(PREVIOUS, previous) is previous
+
+
 def test_a_head_shows_neither_its_query_nor_its_fields():
     parsed = parse(head(b"GET /a?token=secret HTTP/1.1", b"Cookie: session=secret"))
     assert repr(parsed) == "<RequestHead GET /a>"
