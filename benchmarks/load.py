@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.processes import BenchmarkError
-from benchmarks.scenarios import HEADERS, VISITORS, Load
+from benchmarks.scenarios import HEADERS, Load
 
 SCRIPT = Path(__file__).with_name("load.lua")
 REQUEST_TIMEOUT = "20s"  # the slowest peers answer in seconds at 64 connections; that is a figure, not an error
@@ -43,7 +43,7 @@ def run_load(load: Load, port: int, *, seconds: float, cores: str) -> LoadResult
         capture_output=True,
         text=True,
         check=False,
-        env={**os.environ, "BENCH_BODY_BYTES": str(load.sent_body_bytes), "BENCH_VISITORS": str(VISITORS)},
+        env={**os.environ, "BENCH_BODY_BYTES": str(load.sent_body_bytes), "BENCH_VISITORS": str(load.visitors)},
     )
     if finished.returncode:
         raise BenchmarkError(f"the load generator failed: {finished.stderr.strip() or finished.stdout.strip()}")

@@ -16,8 +16,8 @@ HEADERS = {
     "Cookie": f"sessionid=6d7f1c2b9a4e4f0db8a3c5e1{VISITOR}; csrftoken=Zk3Qm8Vt1xYw; theme=dark",
     "traceparent": f"00-4bf92f3577b34da6a3ce929d{VISITOR}-00f067aa{VISITOR}-01",
 }
-"""What a browser's request carries beside Host. A load generator's bare GET would flatter everybody, and one and the
-same GET whoever remembers lines it has seen: eight hexadecimal digits of VISITOR are drawn from VISITORS values."""
+"""What a browser's request carries beside Host; a load generator's bare GET would flatter everybody. Eight hexadecimal
+digits of VISITOR differ from visitor to visitor."""
 
 
 def visitor_digits(number: int) -> str:
@@ -31,10 +31,14 @@ BODY_BYTES = {GET_1K: 1024, GET_100K: 100 * 1024, POST_10K: 2}
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """`rate` is requests a second on one connection, evenly spaced; without it, as many as the connections carry."""
+    """`rate` is requests a second on one connection, evenly spaced; without it, as many as the connections carry.
+
+    Requests differ between `visitors` in turn; with one, all are alike.
+    """
 
     path: str
     connections: int = 64
+    visitors: int = VISITORS
     sent_body_bytes: int = 0
     rate: int | None = None
 
@@ -70,7 +74,8 @@ class Scenario:
 SCENARIOS = {
     scenario.name: scenario
     for scenario in (
-        Scenario("get1k_c64", "GET, 1 KiB answers, 64 connections", Load(GET_1K)),
+        Scenario("get1k_c64", "GET, 1 KiB answers, 64 connections, requests alike", Load(GET_1K, visitors=1)),
+        Scenario("get1k_visitors_c64", "GET, 1 KiB answers, 64 connections, no two requests alike", Load(GET_1K)),
         Scenario("get1k_c1", "GET, 1 KiB answers, 1 connection", Load(GET_1K, connections=1)),
         Scenario("get100k_c64", "GET, 100 KiB answers, 64 connections", Load(GET_100K)),
         Scenario("post10k_c64", "POST, 10 KiB bodies, 64 connections", Load(POST_10K, sent_body_bytes=10 * 1024)),
