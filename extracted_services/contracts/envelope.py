@@ -50,7 +50,15 @@ class Subject(NamedTuple):
 
 SUBJECTS: Mapping[str, Subject] = {
     **dict.fromkeys(
-        ("OrderCreated", "OrderConfirmed", "OrderCancelled", "OrderShipped", "OrderDelivered", "OrderAnswered"),
+        (
+            "OrderCreated",
+            "OrderConfirmed",
+            "OrderCancelled",
+            "OrderShipped",
+            "OrderDelivered",
+            "OrderAnswered",
+            "OrderCorrected",
+        ),
         Subject("order", "order", ("order", "id")),
     ),
     **dict.fromkeys(
@@ -111,7 +119,7 @@ def decode(raw: bytes) -> Event:
     """Raises Malformed, UnknownVersion or Oversized."""
     if len(raw) > MOST_BYTES:
         raise Oversized(f"{len(raw)} bytes are more than {MOST_BYTES}")
-    return from_document(_parse(raw))
+    return _read(_parse(raw))
 
 
 def to_document(event: Event) -> dict[str, Any]:
@@ -137,6 +145,11 @@ def to_document(event: Event) -> dict[str, Any]:
 
 def from_document(document: object) -> Event:
     """The event that a JSON value is. Raises Malformed or UnknownVersion."""
+    _refuse_unstorable(document)
+    return _read(document)
+
+
+def _read(document: object) -> Event:
     fields = _check(document)
     try:
         occurred_at = datetime.fromisoformat(fields["occurred_at"])
@@ -177,12 +190,15 @@ def find_traces(raw: bytes) -> Traces | None:
                 "position": int(position),
                 **others,
             } if entity in ENTITIES and origin in SIDES and position is not True and 0 < position <= MOST_POSITION:
-                named = (others.get("id"), others.get("aggregate_id"))
-                event_id, aggregate_id = (name[:64] if isinstance(name, str) else "" for name in named)
-                return Traces(event_id, entity, origin, position, aggregate_id)
+                return Traces(_plain(others.get("id")), entity, origin, position, _plain(others.get("aggregate_id")))
     except (ValueError, RecursionError):
         pass
     return None
+
+
+def _plain(name: object) -> str:
+    """A name that can be stored and shown anywhere; empty when it is none."""
+    return name if isinstance(name, str) and len(name) <= 64 and name.isascii() and name.isprintable() else ""
 
 
 def checksum(data: Mapping[str, Any]) -> str:

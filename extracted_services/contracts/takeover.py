@@ -1,8 +1,8 @@
 """Whose state stands when the other side tells of a change: the rules by which both sides stay one shop.
 
-Pure, and used by the monolith and by the services alike. An aggregate has a `version`, one more with every change by its
-owner, and a `peer_version`, the highest version that was taken over from the other side. Never decides by time, and never
-lets a difference pass in silence.
+Pure, and used by the monolith and by the services alike. An aggregate has a `version`, one more with every change by
+its owner, and a `peer_version`, the highest version that was taken over from the other side. Never decides by time, and
+never lets a difference pass in silence.
 
 | the event's version V        | the local aggregate                          | decision |
 |------------------------------|----------------------------------------------|----------|
@@ -36,7 +36,7 @@ class Decision(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Local:
-    """An aggregate as it stands on this side. `data` as an event has it (without an answer); None when it was removed."""
+    """An aggregate as it stands on this side; `data` as in an event, without an answer, None when it was removed."""
 
     version: int
     peer_version: int
