@@ -5,15 +5,15 @@ from typing import Any
 from sqlalchemy import Select, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from extracted_services.inventory.adapters.database import reading
+from extracted_services.chassis.database import reading
+from extracted_services.chassis.paging import Page, cut_page
 from extracted_services.inventory.adapters.rows import PRODUCTS, STOCK, Shelf
 from extracted_services.inventory.domain.backfill import Item
 from extracted_services.inventory.domain.model import Product, StockLevel
-from extracted_services.inventory.domain.paging import Page, cut_page
 
 
 class SqlCatalogue:
-    """The `Catalogue` port on a reading engine."""
+    """The `Catalogue` port."""
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine

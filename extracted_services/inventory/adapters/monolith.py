@@ -14,8 +14,8 @@ from typing import Annotated, Literal, Self, TypeVar
 import httpx
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
+from extracted_services.chassis.paging import Page, is_sku
 from extracted_services.inventory.domain.model import Category, Product, StockLevel
-from extracted_services.inventory.domain.paging import Page, is_sku
 from extracted_services.inventory.service_layer.ports import SourceInvalid, SourceUnreachable
 
 PAGE_SIZE = 100  # the largest the contract allows

@@ -4,15 +4,17 @@ A page's rows and the run's new place are one transaction. A run is advanced onl
 that was read with it: of two processes on one run, the slower one stops.
 """
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, delete, exists, insert, select, update
+from sqlalchemy import Row, delete, exists, insert, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from extracted_services.inventory.adapters.database import reading, writing
+from extracted_services.chassis.database import reading, writing
+from extracted_services.chassis.paging import Page
 from extracted_services.inventory.adapters.rows import PRODUCTS, STOCK, Shelf
 from extracted_services.inventory.adapters.tables import backfill_runs
 from extracted_services.inventory.domain.backfill import (
@@ -27,12 +29,13 @@ from extracted_services.inventory.domain.backfill import (
     start_run,
 )
 from extracted_services.inventory.domain.model import Product, StockLevel
-from extracted_services.inventory.domain.paging import Page
 from extracted_services.inventory.service_layer.ports import RunOvertaken
+
+BACKFILLING = 8103  # on PostgreSQL: any number that nothing else in this database takes
 
 
 class SqlRuns:
-    """The `Runs` port on a reading engine."""
+    """The `Runs` port."""
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
@@ -50,13 +53,13 @@ class SqlRuns:
 
 
 class SqlStore:
-    """The `Store` port on a writing engine."""
+    """The `Store` port; every call has the database's backfills to itself."""
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
 
     async def open_run(self, source: str, now: datetime, *, restart: bool) -> Run:
-        async with writing(self._engine) as connection:
+        async with _writing_alone(self._engine) as connection:
             latest = await _find_latest(connection)
             if latest is not None and not restart and may_resume(latest, source, now):
                 return latest
@@ -66,7 +69,7 @@ class SqlStore:
 
     async def holds_any(self, collection: Collection) -> bool:
         table = PRODUCTS.table if collection == "products" else STOCK.table
-        async with writing(self._engine) as connection:
+        async with reading(self._engine) as connection:
             return bool(await connection.scalar(select(exists().select_from(table))))
 
     async def apply_products(self, run: Run, page: Page[Product], now: datetime) -> Run:
@@ -76,13 +79,22 @@ class SqlStore:
         return await self._apply(STOCK, run, page, now)
 
     async def _apply(self, shelf: Shelf[Item], run: Run, page: Page[Item], now: datetime) -> Run:
-        async with writing(self._engine) as connection:
+        async with _writing_alone(self._engine) as connection:
             await _claim(connection, run)
             change = plan_change(await _read_stretch(connection, shelf, run.after, page), page)
             await _carry_out(connection, shelf, change)
             advanced = advance(run, change.tally(page), page.next, now)
             await connection.execute(update(backfill_runs).where(backfill_runs.c.id == run.id), _write_run(advanced))
         return advanced
+
+
+@asynccontextmanager
+async def _writing_alone(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+    """A transaction of one backfill at a time; other writers go on."""
+    async with writing(engine) as connection:
+        if connection.dialect.name == "postgresql":
+            await connection.execute(text(f"SELECT pg_advisory_xact_lock({BACKFILLING})"))  # freed with the transaction
+        yield connection
 
 
 async def _find_latest(connection: AsyncConnection) -> Run | None:

@@ -1,41 +1,11 @@
 """The tables of the inventory database, as SQLAlchemy sees them; `migrations/` makes them.
 
-Keys of the monolith never enter: a product is its SKU. SKUs compare by code point, as the contract orders
-lists, whatever locale a PostgreSQL database was made with.
+Keys of the monolith never enter: a product is its SKU. SKUs compare by code point, as the contract orders lists.
 """
 
-from datetime import UTC, datetime
-from typing import Any
+from sqlalchemy import JSON, BigInteger, Column, Index, Integer, MetaData, String, Table, Text
 
-from sqlalchemy import JSON, BigInteger, Column, DateTime, Dialect, Index, Integer, MetaData, String, Table, Text
-from sqlalchemy.types import TypeDecorator, TypeEngine
-
-
-class UtcDateTime(TypeDecorator[datetime]):
-    """A moment: aware and in UTC in Python, also on databases that keep no time zone."""
-
-    impl = DateTime
-    cache_ok = True
-
-    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
-        return dialect.type_descriptor(DateTime(timezone=dialect.name != "sqlite"))
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        if value is None:
-            return None
-        moment = value.astimezone(UTC)
-        return moment.replace(tzinfo=None) if dialect.name == "sqlite" else moment
-
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        if value is None:
-            return None
-        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
-
-
-def code_point_text(length: int) -> TypeEngine[str]:
-    """Text ordered by code point; SQLite's order is that already."""
-    return String(length).with_variant(String(length, collation="C"), "postgresql")
-
+from extracted_services.chassis.columns import UtcDateTime, code_point_text
 
 metadata = MetaData()
 

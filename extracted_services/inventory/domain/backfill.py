@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Generic, Literal, TypeVar
 
+from extracted_services.chassis.paging import Page, decode_cursor, encode_cursor
 from extracted_services.inventory.domain.model import Product, StockLevel
-from extracted_services.inventory.domain.paging import Page, decode_cursor, encode_cursor
 
 Collection = Literal["products", "stock"]
 COLLECTIONS: tuple[Collection, ...] = ("products", "stock")

@@ -1,75 +1,36 @@
-"""The command line: settings from the environment, one thing to do, and an exit code that a script can act on.
+"""The command line: the commands all services have, and backfill.
 
-0 done · 2 wrong usage or settings · 3 the monolith or the database cannot be used · 4 refused, nothing lost ·
-130 interrupted. Results go to stdout, everything else to stderr; an expected failure never shows a traceback.
+Exit codes of `chassis.command`, and 3 when the monolith cannot be used, 4 refused, nothing lost.
 """
 
 import asyncio
 import json
 import logging
-import os
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import NoReturn
 
 import click
 
-from extracted_services.inventory.bootstrap import migrate_database, open_backfill
+from extracted_services.chassis.command import build_command, fail, telling_failures
+from extracted_services.chassis.encoding import show_time
+from extracted_services.chassis.trace import current, start_trace
+from extracted_services.inventory.bootstrap import migrate_database, open_backfill, serve_forever
 from extracted_services.inventory.domain.backfill import Run
-from extracted_services.inventory.entrypoints.representations import show_time
-from extracted_services.inventory.entrypoints.server import AddressInUse, serve
-from extracted_services.inventory.logs import configure_logging
 from extracted_services.inventory.service_layer.backfill import SourceEmpty, backfill
-from extracted_services.inventory.service_layer.ports import (
-    DatabaseUnavailable,
-    RunOvertaken,
-    SourceInvalid,
-    SourceUnreachable,
+from extracted_services.inventory.service_layer.ports import RunOvertaken, SourceInvalid, SourceUnreachable
+from extracted_services.inventory.settings import VARIABLES, Settings, read_settings
+
+logger = logging.getLogger("backfill")
+
+main = build_command(
+    "inventory",
+    "The inventory service: products and stock.",
+    VARIABLES,
+    read_settings,
+    serve_forever,
+    migrate_database,
 )
-from extracted_services.inventory.settings import VARIABLES, Settings, SettingsError, read_settings
-from extracted_services.inventory.trace import current, start_trace
-
-logger = logging.getLogger("inventory.backfill")
-
-ENVIRONMENT = "\b\nEnvironment:\n" + "\n".join(
-    f"  {name:<17} {variable.meaning}\n  {'':<17} default: {variable.default}" for name, variable in VARIABLES.items()
-)
-
-
-@click.group(invoke_without_command=True, epilog=ENVIRONMENT, context_settings={"max_content_width": 120})
-@click.pass_context
-def main(context: click.Context) -> None:
-    """The inventory service: products and stock. Without a command: bring the database up to date and serve."""
-    try:
-        context.obj = read_settings(os.environ)
-    except SettingsError as error:
-        for problem in error.problems:
-            click.echo(problem, err=True)
-        sys.exit(2)
-    configure_logging(context.obj.log_level)
-    if context.invoked_subcommand is None:
-        context.invoke(run_serve)
-
-
-@main.command("serve")
-@click.pass_obj
-def run_serve(settings: Settings) -> None:
-    """Bring the database up to date and serve until SIGTERM or Ctrl-C."""
-    try:
-        with _telling_failures():
-            serve(settings)
-    except KeyboardInterrupt:
-        sys.exit(0)
-
-
-@main.command("migrate")
-@click.pass_obj
-def run_migrate(settings: Settings) -> None:
-    """Bring the database up to date and end."""
-    with _telling_failures():
-        click.echo(asyncio.run(migrate_database(settings)))
 
 
 @main.command("backfill")
@@ -83,10 +44,10 @@ def run_backfill(settings: Settings, restart: bool, allow_empty: bool, as_json: 
     Serving goes on meanwhile. An interrupted run goes on where it stopped when it is run again within an hour.
     """
     try:
-        with _telling_failures():
+        with telling_failures(), _telling_source():
             run = asyncio.run(_backfill(settings, restart=restart, allow_empty=allow_empty))
     except KeyboardInterrupt:
-        _fail(130, "interrupted; run it again to go on where it stopped")
+        fail(130, "interrupted; run it again to go on where it stopped")
     click.echo(json.dumps(show_run(run)) if as_json else describe_run(run))
 
 
@@ -138,23 +99,14 @@ def _now() -> datetime:
 
 
 @contextmanager
-def _telling_failures() -> Iterator[None]:
+def _telling_source() -> Iterator[None]:
     try:
         yield
-    except AddressInUse as problem:
-        _fail(2, str(problem))
-    except DatabaseUnavailable as problem:
-        _fail(3, f"DATABASE_URL: {problem}")
     except SourceUnreachable as problem:
-        _fail(3, f"LEGACY_URL: the monolith cannot be read: {problem}; run it again to go on where it stopped")
+        fail(3, f"LEGACY_URL: the monolith cannot be read: {problem}; run it again to go on where it stopped")
     except SourceInvalid as problem:
-        _fail(3, f"LEGACY_URL: the monolith's answer is not what the contract describes: {problem}")
+        fail(3, f"LEGACY_URL: the monolith's answer is not what the contract describes: {problem}")
     except SourceEmpty as problem:
-        _fail(4, f"the monolith lists no {problem}, and this database holds some: nothing removed (--allow-empty does)")
+        fail(4, f"the monolith lists no {problem}, and this database holds some: nothing removed (--allow-empty does)")
     except RunOvertaken:
-        _fail(4, "another backfill is at work on this database: this one stops")
-
-
-def _fail(code: int, message: str) -> NoReturn:
-    click.echo(message, err=True)
-    sys.exit(code)
+        fail(4, "another backfill is at work on this database: this one stops")

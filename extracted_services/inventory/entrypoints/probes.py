@@ -1,38 +1,28 @@
-"""For whoever runs the service: does the process answer, and may it be sent requests."""
+"""What `/readyz` tells of the copies made from the monolith."""
 
+from collections.abc import Awaitable, Callable
 from typing import Any
 
-from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
-from starlette.routing import BaseRoute, Route
-
+from extracted_services.chassis.encoding import show_time
+from extracted_services.chassis.web.probes import Details, NotReady
 from extracted_services.inventory.domain.backfill import Run
-from extracted_services.inventory.entrypoints.representations import show_time
-from extracted_services.inventory.service_layer.readiness import Readiness
+from extracted_services.inventory.service_layer.readiness import Gate
 
 
-async def healthz(_request: Request) -> Response:
-    return JSONResponse({"status": "ok"})
+def check_backfill(gate: Gate) -> Callable[[], Awaitable[Details]]:
+    """Ready once a whole copy was made."""
 
+    async def check() -> Details:
+        filling = await gate.read_filling()
+        told = {
+            "finished": None if filling.finished is None else _show_run(filling.finished),
+            "unfinished": None if filling.unfinished is None else _show_run(filling.unfinished),
+        }
+        if filling.finished is None:
+            raise NotReady("never filled: run backfill", told)
+        return told
 
-async def readyz(request: Request) -> Response:
-    readiness: Readiness = await request.app.state.gate.assess()
-    document: dict[str, Any] = {"ready": readiness.problem is None}
-    if readiness.problem is not None:
-        document["problem"] = readiness.problem
-    document["backfill"] = _show_backfill(readiness)
-    return JSONResponse(document, status_code=200 if readiness.problem is None else 503)
-
-
-def routes() -> list[BaseRoute]:
-    return [Route("/healthz", healthz), Route("/readyz", readyz)]
-
-
-def _show_backfill(readiness: Readiness) -> dict[str, Any]:
-    return {
-        "finished": None if readiness.finished is None else _show_run(readiness.finished),
-        "unfinished": None if readiness.unfinished is None else _show_run(readiness.unfinished),
-    }
+    return check
 
 
 def _show_run(run: Run) -> dict[str, Any]:

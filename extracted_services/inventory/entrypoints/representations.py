@@ -1,11 +1,11 @@
-"""Products, stock levels and pages as the contract writes them: the keys in its order, times with milliseconds."""
+"""Products, stock levels and pages as the contract writes them, the keys in its order."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import Any, TypeVar
 
-from extracted_services.inventory.domain.model import CURRENCY, Product, StockLevel
-from extracted_services.inventory.domain.paging import Page
+from extracted_services.chassis.encoding import show_money, show_time
+from extracted_services.chassis.paging import Page
+from extracted_services.inventory.domain.model import Product, StockLevel
 
 T = TypeVar("T")
 
@@ -35,11 +35,3 @@ def show_stock_level(level: StockLevel) -> dict[str, Any]:
 
 def show_page(page: Page[T], show: Callable[[T], dict[str, Any]]) -> dict[str, Any]:
     return {"items": [show(item) for item in page.items], "next": page.next}
-
-
-def show_money(cents: int) -> dict[str, str]:
-    return {"amount": f"{cents // 100}.{cents % 100:02d}", "currency": CURRENCY}
-
-
-def show_time(moment: datetime) -> str:
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -3,86 +3,69 @@
 Each is answered exactly as the monolith answers it, headers and wording of errors included.
 """
 
-import re
-
-from starlette.endpoints import HTTPEndpoint
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
-from starlette.routing import BaseRoute, Route
+from starlette.responses import Response
+from starlette.routing import BaseRoute
 
-from extracted_services.inventory.domain.model import Product, StockLevel
-from extracted_services.inventory.domain.paging import is_sku
-from extracted_services.inventory.entrypoints.parameters import read_page_request, read_product_request
-from extracted_services.inventory.entrypoints.problems import method_not_allowed, not_filled, not_found
+from extracted_services.chassis.paging import BY_SKU, is_sku
+from extracted_services.chassis.web.parameters import read_list_request
+from extracted_services.chassis.web.problems import Problem, not_found, unavailable
+from extracted_services.chassis.web.resource import public, reply, resource
+from extracted_services.inventory.entrypoints.parameters import read_product_request
 from extracted_services.inventory.entrypoints.representations import show_page, show_product, show_stock_level
 from extracted_services.inventory.service_layer.ports import Catalogue
-
-ALLOWED = "GET, HEAD, OPTIONS"
-
-
-class Resource(HTTPEndpoint):
-    """Something to be read: GET, and HEAD through it; OPTIONS; 405 for the rest."""
-
-    async def options(self, _request: Request) -> Response:
-        return Response(status_code=204, headers={"Allow": ALLOWED})
-
-    async def method_not_allowed(self, request: Request) -> Response:
-        return method_not_allowed(ALLOWED).response()
+from extracted_services.inventory.service_layer.readiness import Gate
 
 
-class ProductList(Resource):
-    async def get(self, request: Request) -> Response:
-        page, chosen = read_product_request(request.scope["query_string"])
-        catalogue = await _open_catalogue(request)
-        products = await catalogue.list_products(page.after, page.limit, chosen.category, chosen.words)
-        return JSONResponse(show_page(products, show_product))
-
-
-class ProductDetail(Resource):
-    async def get(self, request: Request) -> Response:
-        sku = request.path_params["sku"]
-        catalogue = await _open_catalogue(request)
-        product: Product | None = await catalogue.find_product(sku) if is_sku(sku) else None
-        if product is None:
-            raise not_found("product with this SKU")
-        return JSONResponse(show_product(product))
-
-
-class StockList(Resource):
-    async def get(self, request: Request) -> Response:
-        page = read_page_request(request.scope["query_string"])
-        catalogue = await _open_catalogue(request)
-        return JSONResponse(show_page(await catalogue.list_stock(page.after, page.limit), show_stock_level))
-
-
-class StockDetail(Resource):
-    async def get(self, request: Request) -> Response:
-        sku = request.path_params["sku"]
-        catalogue = await _open_catalogue(request)
-        level: StockLevel | None = await catalogue.find_stock(sku) if is_sku(sku) else None
-        if level is None:
-            raise not_found("stock for this SKU")
-        return JSONResponse(show_stock_level(level))
-
-
-def routes() -> list[BaseRoute]:
+def routes(catalogue: Catalogue, gate: Gate) -> list[BaseRoute]:
+    reads = Reads(catalogue, gate)
     return [
-        _route("/api/products", ProductList),
-        _route("/api/products/{sku}", ProductDetail),
-        _route("/api/stock", StockList),
-        _route("/api/stock/{sku}", StockDetail),
+        resource("/api/products", GET=public(reads.list_products)),
+        resource("/api/products/{sku}", GET=public(reads.get_product)),
+        resource("/api/stock", GET=public(reads.list_stock)),
+        resource("/api/stock/{sku}", GET=public(reads.get_stock)),
     ]
 
 
-def _route(path: str, resource: type[Resource]) -> Route:
-    route = Route(path, resource)
-    # "$" would also match before a line feed: "/api/products%0A" is another path.
-    route.path_regex = re.compile(route.path_regex.pattern.removesuffix("$") + r"\Z")
-    return route
+class Reads:
+    """The handlers; until the first copy is whole they refuse, since an empty list would be a wrong answer."""
+
+    def __init__(self, catalogue: Catalogue, gate: Gate) -> None:
+        self._catalogue = catalogue
+        self._gate = gate
+
+    async def list_products(self, request: Request) -> Response:
+        page, chosen = read_product_request(request.scope["query_string"])
+        await self._require_filled()
+        products = await self._catalogue.list_products(page.after, page.limit, chosen.category, chosen.words)
+        return reply(show_page(products, show_product))
+
+    async def get_product(self, request: Request) -> Response:
+        sku = request.path_params["sku"]
+        await self._require_filled()
+        product = await self._catalogue.find_product(sku) if is_sku(sku) else None
+        if product is None:
+            raise not_found("product with this SKU")
+        return reply(show_product(product))
+
+    async def list_stock(self, request: Request) -> Response:
+        page, _ = read_list_request(request.scope["query_string"], BY_SKU)
+        await self._require_filled()
+        return reply(show_page(await self._catalogue.list_stock(page.after, page.limit), show_stock_level))
+
+    async def get_stock(self, request: Request) -> Response:
+        sku = request.path_params["sku"]
+        await self._require_filled()
+        level = await self._catalogue.find_stock(sku) if is_sku(sku) else None
+        if level is None:
+            raise not_found("stock for this SKU")
+        return reply(show_stock_level(level))
+
+    async def _require_filled(self) -> None:
+        if not await self._gate.is_filled():
+            raise not_filled()
 
 
-async def _open_catalogue(request: Request) -> Catalogue:
-    if not await request.app.state.gate.is_filled():
-        raise not_filled()
-    catalogue: Catalogue = request.app.state.catalogue
-    return catalogue
+def not_filled() -> Problem:
+    """An empty list would say that the shop sells nothing."""
+    return unavailable("The catalogue has not been copied yet")

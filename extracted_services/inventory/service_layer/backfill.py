@@ -7,9 +7,9 @@ source that seems to have lost everything.
 from collections.abc import Callable
 from datetime import datetime
 
+from extracted_services.chassis.paging import Page
 from extracted_services.inventory.domain.backfill import Item, PageOutOfOrder, Run, check_page
 from extracted_services.inventory.domain.model import Product, StockLevel
-from extracted_services.inventory.domain.paging import Page
 from extracted_services.inventory.service_layer.ports import Source, SourceInvalid, Store
 
 

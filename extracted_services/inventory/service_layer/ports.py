@@ -3,9 +3,9 @@
 from datetime import datetime
 from typing import Protocol
 
+from extracted_services.chassis.paging import Page
 from extracted_services.inventory.domain.backfill import Collection, Run
 from extracted_services.inventory.domain.model import Product, StockLevel
-from extracted_services.inventory.domain.paging import Page
 
 
 class Catalogue(Protocol):
@@ -58,10 +58,6 @@ class Store(Protocol):
 
     async def apply_stock(self, run: Run, page: Page[StockLevel], now: datetime) -> Run:
         """As `apply_products`."""
-
-
-class DatabaseUnavailable(Exception):
-    """The database cannot be opened or asked; says why in one line, without secrets."""
 
 
 class SourceUnreachable(Exception):

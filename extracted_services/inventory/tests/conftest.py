@@ -7,8 +7,8 @@ from shutil import copyfile
 import httpx
 import pytest
 
+from extracted_services.chassis.database import open_engine
 from extracted_services.inventory.adapters.catalogue import SqlCatalogue
-from extracted_services.inventory.adapters.database import open_for_reading, open_for_writing
 from extracted_services.inventory.adapters.runs import SqlStore
 from extracted_services.inventory.bootstrap import build_app, migrate_database
 from extracted_services.inventory.domain.backfill import Run
@@ -38,14 +38,14 @@ def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 async def store(settings: Settings, migrated_file: Path) -> AsyncIterator[SqlStore]:
     copyfile(migrated_file, settings.database.database or "")
-    engine = open_for_writing(settings.database)
+    engine = open_engine(settings.database)
     yield SqlStore(engine)
     await engine.dispose()
 
 
 @pytest.fixture
 async def catalogue(settings: Settings, store: SqlStore) -> AsyncIterator[SqlCatalogue]:
-    engine = open_for_reading(settings.database)
+    engine = open_engine(settings.database)
     yield SqlCatalogue(engine)
     await engine.dispose()
 

@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
+from extracted_services.chassis.paging import Page, cut_page, decode_cursor
 from extracted_services.inventory.domain.model import Category, Product, StockLevel
-from extracted_services.inventory.domain.paging import Page, cut_page, decode_cursor
 from extracted_services.inventory.service_layer.ports import SourceUnreachable
 
 MORNING = datetime(2026, 3, 1, 9, 30, tzinfo=UTC)

@@ -4,11 +4,11 @@ from datetime import timedelta
 
 import pytest
 
+from extracted_services.chassis.paging import Page
 from extracted_services.inventory.adapters.catalogue import SqlCatalogue
 from extracted_services.inventory.adapters.runs import SqlStore
 from extracted_services.inventory.domain.backfill import RESUME_WITHIN, Run, Tally
 from extracted_services.inventory.domain.model import Product, StockLevel
-from extracted_services.inventory.domain.paging import Page
 from extracted_services.inventory.service_layer.backfill import SourceEmpty, backfill
 from extracted_services.inventory.service_layer.ports import RunOvertaken, SourceInvalid, SourceUnreachable
 from extracted_services.inventory.tests.shop import MORNING, ShopInMemory, level, product

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from extracted_services.chassis.paging import Page, encode_cursor
 from extracted_services.inventory.domain.backfill import (
     RESUME_WITHIN,
     PageOutOfOrder,
@@ -16,7 +17,6 @@ from extracted_services.inventory.domain.backfill import (
     start_run,
 )
 from extracted_services.inventory.domain.model import StockLevel
-from extracted_services.inventory.domain.paging import Page, encode_cursor
 from extracted_services.inventory.tests.shop import MORNING, level
 
 SHELVES = st.dictionaries(st.sampled_from("ABCDEFGH"), st.integers(0, 3)).map(

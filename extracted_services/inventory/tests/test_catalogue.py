@@ -3,8 +3,8 @@ from collections.abc import Awaitable, Callable
 import pytest
 from sqlalchemy import event
 
+from extracted_services.chassis.database import open_engine
 from extracted_services.inventory.adapters.catalogue import SqlCatalogue
-from extracted_services.inventory.adapters.database import open_for_reading
 from extracted_services.inventory.settings import Settings
 from extracted_services.inventory.tests.shop import ShopInMemory
 
@@ -15,7 +15,7 @@ async def test_every_read_is_one_statement_along_an_index(
     settings: Settings, fill: Callable[[ShopInMemory], Awaitable[object]]
 ) -> None:
     await fill(ShopInMemory.selling("A", "B", "C"))
-    engine = open_for_reading(settings.database)
+    engine = open_engine(settings.database)
     statements: list[tuple[str, tuple[object, ...]]] = []
 
     @event.listens_for(engine.sync_engine, "before_cursor_execute")

@@ -16,7 +16,7 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 import pytest
 
-from extracted_services.inventory.domain.paging import cut_page, decode_cursor
+from extracted_services.chassis.paging import cut_page, decode_cursor
 from extracted_services.inventory.entrypoints.representations import show_page, show_product, show_stock_level
 from extracted_services.inventory.settings import VARIABLES
 from extracted_services.inventory.tests.shop import level, product
@@ -120,7 +120,7 @@ def test_help_names_every_variable_and_its_default(environment: dict[str, str]) 
     assert done.returncode == 0
     for name, variable in VARIABLES.items():
         assert name in done.stdout
-        assert f"default: {variable.default}" in done.stdout
+        assert f"default: {variable.default or 'none'}" in done.stdout
 
 
 def test_bad_settings_are_told_all_at_once(environment: dict[str, str]) -> None:

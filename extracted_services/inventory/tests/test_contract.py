@@ -4,7 +4,8 @@ import httpx
 import pytest
 import yaml
 
-from extracted_services.inventory.entrypoints.contract import CONTRACT, TAGS, take_part
+from extracted_services.chassis.web.contract import CONTRACT, take_part
+from extracted_services.inventory.bootstrap import TAGS
 
 pytestmark = pytest.mark.anyio
 

@@ -9,6 +9,7 @@ import respx
 from hypothesis import given
 from hypothesis import strategies as st
 
+from extracted_services.chassis.paging import Page
 from extracted_services.inventory.adapters.monolith import (
     ATTEMPTS,
     LONGEST_PAUSE_SECONDS,
@@ -19,7 +20,6 @@ from extracted_services.inventory.adapters.monolith import (
     _to_stock_level,
 )
 from extracted_services.inventory.domain.model import Category, Product, StockLevel
-from extracted_services.inventory.domain.paging import Page
 from extracted_services.inventory.entrypoints.representations import show_product, show_stock_level
 from extracted_services.inventory.service_layer.ports import SourceInvalid, SourceUnreachable
 from extracted_services.inventory.tests.shop import MORNING, level, product

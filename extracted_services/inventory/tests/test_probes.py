@@ -27,7 +27,9 @@ async def test_it_is_ready_once_a_whole_copy_was_made(api: httpx.AsyncClient, fi
         await fill(shop)
     before = await api.get("/readyz")
     assert (before.status_code, before.json()["ready"]) == (503, False)
-    assert before.json()["backfill"]["unfinished"]["products"] == 2
+    assert before.headers["content-type"] == "application/problem+json"
+    assert before.json()["detail"] == "backfill: never filled: run backfill"
+    assert before.json()["checks"]["backfill"]["unfinished"]["products"] == 2
 
     shop.fails_at = None
     await fill(shop)
@@ -35,14 +37,18 @@ async def test_it_is_ready_once_a_whole_copy_was_made(api: httpx.AsyncClient, fi
     assert after.status_code == 200
     assert after.json() == {
         "ready": True,
-        "backfill": {
-            "finished": {
-                "started_at": "2026-03-01T09:30:00.000Z",
-                "finished_at": "2026-03-01T09:30:00.000Z",
-                "products": 3,
-                "stock": 3,
+        "checks": {
+            "database": {"problem": None},
+            "backfill": {
+                "problem": None,
+                "finished": {
+                    "started_at": "2026-03-01T09:30:00.000Z",
+                    "finished_at": "2026-03-01T09:30:00.000Z",
+                    "products": 3,
+                    "stock": 3,
+                },
+                "unfinished": None,
             },
-            "unfinished": None,
         },
     }
 
@@ -57,7 +63,7 @@ async def test_it_stays_ready_while_a_later_copy_is_made(api: httpx.AsyncClient,
     answer = await api.get("/readyz")
 
     assert answer.status_code == 200
-    assert answer.json()["backfill"]["unfinished"]["products"] == 2
+    assert answer.json()["checks"]["backfill"]["unfinished"]["products"] == 2
 
 
 async def test_a_database_that_was_never_migrated_is_not_ready(settings: Settings) -> None:
@@ -67,7 +73,8 @@ async def test_a_database_that_was_never_migrated_is_not_ready(settings: Setting
         httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://inventory.test") as client,
     ):
         answer = await client.get("/readyz")
-        assert (answer.status_code, answer.json()["problem"]) == (503, "the database is at no revision, not 0001")
+        assert answer.status_code == 503
+        assert answer.json()["checks"]["database"]["problem"] == "the database is at no revision, not 0001"
 
 
 async def test_a_database_that_breaks_is_told_by_readyz_and_answered_with_503(
@@ -79,7 +86,7 @@ async def test_a_database_that_breaks_is_told_by_readyz_and_answered_with_503(
         app.router.lifespan_context(app),
         httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://inventory.test") as client,
     ):
-        assert (await client.get("/readyz")).json()["problem"] == "file is not a database"
+        assert (await client.get("/readyz")).json()["checks"]["database"]["problem"] == "file is not a database"
         answer = await client.get("/api/products")
         assert (answer.status_code, answer.json()["type"]) == (503, "urn:shop:unavailable")
         assert (await client.get("/healthz")).status_code == 200

@@ -2,7 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from extracted_services.inventory.settings import VARIABLES, SettingsError, read_settings
+from extracted_services.chassis.settings import SettingsError
+from extracted_services.inventory.settings import VARIABLES, read_settings
 
 
 def test_every_variable_has_a_default() -> None:
@@ -67,4 +68,5 @@ def test_the_readme_lists_every_variable() -> None:
     rows = [line for line in readme.read_text(encoding="utf-8").splitlines() if line.startswith("| `")]
 
     for name, variable in VARIABLES.items():
-        assert f"| `{name}` | `{variable.default}` | {variable.meaning} |" in rows
+        default = f"`{variable.default}`" if variable.default else ""
+        assert f"| `{name}` | {default} | {variable.meaning} |" in rows

@@ -7,13 +7,14 @@ import logging
 import time
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from extracted_services.inventory.entrypoints.problems import internal_error, unavailable
-from extracted_services.inventory.service_layer.ports import DatabaseUnavailable
-from extracted_services.inventory.trace import continue_trace, current
+from extracted_services.chassis.database import DatabaseUnavailable
+from extracted_services.chassis.trace import continue_trace, current
+from extracted_services.chassis.web.problems import internal_error, unavailable
 
-logger = logging.getLogger("inventory.request")
+logger = logging.getLogger("request")
 
 PROBES = ("/healthz", "/readyz")
 
@@ -60,6 +61,8 @@ class Observation:
         except DatabaseUnavailable as problem:
             logger.error("the database is not available: %s", problem)  # noqa: TRY400 - the reason says all, a stack none
             await _answer_unless_begun(status, unavailable().response(), scope, receive, send_observed)
+        except ClientDisconnect:
+            logger.info("the client left before it had sent its request")
         except Exception:
             logger.exception("a request failed")
             await _answer_unless_begun(status, internal_error().response(), scope, receive, send_observed)

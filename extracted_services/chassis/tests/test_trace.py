@@ -1,6 +1,6 @@
 import pytest
 
-from extracted_services.inventory.trace import continue_trace, start_trace
+from extracted_services.chassis.trace import continue_trace, start_trace
 
 TRACE, SPAN = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from extracted_services.inventory.domain.paging import Page, cut_page, decode_cursor, encode_cursor, is_sku
+from extracted_services.chassis.paging import Page, cut_page, decode_cursor, encode_cursor, is_sku
 
 SKUS = st.from_regex(r"[A-Z0-9]{1,8}(-[A-Z0-9]{1,7}){0,3}", fullmatch=True)
 

@@ -8,8 +8,8 @@ import httpx
 import pytest
 from starlette.types import Receive, Scope, Send
 
-from extracted_services.inventory.entrypoints.observation import Observation
-from extracted_services.inventory.logs import JsonFormatter
+from extracted_services.chassis.logs import JsonFormatter
+from extracted_services.chassis.web.observation import Observation
 
 pytestmark = pytest.mark.anyio
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
@@ -21,7 +21,7 @@ class Log:
     def __init__(self) -> None:
         self.stream = io.StringIO()
         self.handler = logging.StreamHandler(self.stream)
-        self.handler.setFormatter(JsonFormatter())
+        self.handler.setFormatter(JsonFormatter("inventory"))
 
     @property
     def lines(self) -> list[dict[str, Any]]:
@@ -31,7 +31,7 @@ class Log:
 @pytest.fixture
 def log() -> Iterator[Log]:
     log = Log()
-    logger = logging.getLogger("inventory.request")
+    logger = logging.getLogger("request")
     level = logger.level
     logger.addHandler(log.handler)
     logger.setLevel(logging.INFO)

@@ -8,13 +8,23 @@ import json
 import logging
 from datetime import UTC, datetime
 
-from extracted_services.inventory.trace import current
+from extracted_services.chassis.trace import current
 
 
 class JsonFormatter(logging.Formatter):
+    def __init__(self, service: str) -> None:
+        super().__init__()
+        self._service = service
+
     def format(self, record: logging.LogRecord) -> str:
         moment = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        line = {"time": moment, "level": record.levelname, "logger": record.name, "message": record.getMessage()}
+        line = {
+            "time": moment,
+            "level": record.levelname,
+            "service": self._service,
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
         line |= getattr(record, "fields", {})
         trace = current.get()
         if trace is not None:
@@ -24,12 +34,12 @@ class JsonFormatter(logging.Formatter):
         return json.dumps(line, ensure_ascii=False, default=str)
 
 
-def configure_logging(level: str) -> None:
+def configure_logging(level: str, service: str) -> None:
     """Send every logger of the process to stderr as JSON."""
     handler = logging.StreamHandler()
-    handler.setFormatter(JsonFormatter())
+    handler.setFormatter(JsonFormatter(service))
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
-    for chatty in ("alembic", "httpcore", "httpx", "aiosqlite", "asyncio"):
+    for chatty in ("aiokafka", "aiosqlite", "alembic", "asyncio", "dbos", "httpcore", "httpx"):
         logging.getLogger(chatty).setLevel(max(logging.WARNING, root.level))

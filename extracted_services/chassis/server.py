@@ -1,33 +1,38 @@
-"""Serves the application until it is told to stop, then lets the requests under way end."""
+"""Serves an application until it is told to stop, then lets the requests under way end."""
 
 import asyncio
 import logging
 import signal
 import socket
 import sys
+from collections.abc import Awaitable, Callable
 from types import FrameType
 
 import uvicorn
+from starlette.applications import Starlette
 
-from extracted_services.inventory.bootstrap import build_app, migrate_database
-from extracted_services.inventory.settings import Settings
+from extracted_services.chassis.settings import CommonSettings
 
-logger = logging.getLogger("inventory")
+logger = logging.getLogger("server")
 
 
 class AddressInUse(Exception):
     """The address cannot be listened on; says why in one line."""
 
 
-def serve(settings: Settings) -> None:
-    """Migrate the database, then listen; returns after SIGTERM or SIGINT.
+class StartFailed(Exception):
+    """What surrounds the serving could not be entered; the log says why."""
 
-    Raises AddressInUse, DatabaseUnavailable.
+
+def serve(settings: CommonSettings, app: Starlette, prepare: Callable[[], Awaitable[str]]) -> None:
+    """Take the address, `prepare` (it returns the database's revision), then serve until SIGTERM or SIGINT.
+
+    Raises AddressInUse, StartFailed, and what `prepare` raises.
     """
     signal.signal(signal.SIGTERM, _stop)  # until the server takes it, and again after it
     with _listen(settings.host, settings.port) as listener:
         config = uvicorn.Config(
-            build_app(settings),
+            app,
             log_config=None,
             access_log=False,  # the application writes its own
             timeout_graceful_shutdown=settings.shutdown_timeout,
@@ -36,15 +41,19 @@ def serve(settings: Settings) -> None:
             proxy_headers=False,
         )
         with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
-            runner.run(_migrate_and_serve(settings, uvicorn.Server(config), listener))
+            runner.run(_prepare_and_serve(uvicorn.Server(config), listener, prepare))
 
 
-async def _migrate_and_serve(settings: Settings, server: uvicorn.Server, listener: socket.socket) -> None:
-    revision = await migrate_database(settings)
+async def _prepare_and_serve(
+    server: uvicorn.Server, listener: socket.socket, prepare: Callable[[], Awaitable[str]]
+) -> None:
+    revision = await prepare()
     host, port = listener.getsockname()[:2]
     url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
     logger.info("serving on %s", url, extra={"fields": {"url": url, "revision": revision}})
     await server.serve(sockets=[listener])
+    if not server.started:
+        raise StartFailed("the service could not start; the log says why")
     logger.info("stopped")
 
 

@@ -25,9 +25,13 @@ class Trace:
     span_id: str
     flags: str
 
+    @property
+    def traceparent(self) -> str:
+        return f"00-{self.trace_id}-{self.span_id}-{self.flags}"
+
     def headers(self) -> dict[str, str]:
         """What a request made on behalf of this span carries."""
-        return {"traceparent": f"00-{self.trace_id}-{self.span_id}-{self.flags}", "x-request-id": self.request_id}
+        return {"traceparent": self.traceparent, "x-request-id": self.request_id}
 
 
 current: ContextVar[Trace | None] = ContextVar("current_trace", default=None)

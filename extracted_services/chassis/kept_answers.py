@@ -1,0 +1,109 @@
+"""The table of first answers, in each service's own database.
+
+The row is written first, in the transaction of the work itself: a second request with that key waits at it (SQLite
+has one writer anyway, PostgreSQL makes it wait at the key), and finds the answer when it goes on.
+"""
+
+from datetime import UTC, datetime
+
+from alembic import op
+from sqlalchemy import Column, Integer, MetaData, String, Table, Text, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from extracted_services.chassis.answers import Answer, Asked
+from extracted_services.chassis.columns import UtcDateTime
+
+
+class KeyReused(Exception):
+    """The key came with another body before."""
+
+
+def add_kept_answers(metadata: MetaData) -> Table:
+    """The table as the code uses it; `create_kept_answers` makes it."""
+    return Table("kept_answers", metadata, *_columns())
+
+
+def create_kept_answers() -> None:
+    """For a migration: the table as of its first version."""
+    op.create_table("kept_answers", *_columns())
+
+
+class KeptAnswers:
+    """First answers within one transaction."""
+
+    def __init__(self, table: Table, connection: AsyncConnection) -> None:
+        self._table = table
+        self._connection = connection
+
+    async def claim(self, asked: Asked) -> Answer | None:
+        """None for the first to ask, who must `keep` an answer or roll back; else what was kept.
+
+        What was kept `is_given` unless the first request committed its claim before it knew the answer.
+        Raises KeyReused.
+        """
+        if await self._insert(Answer(asked, 0, None, "")):
+            return None
+        kept = await self.find(asked.customer, asked.path, asked.key)
+        if kept is None:  # answers are never removed while a request waits at their key
+            raise LookupError("a kept answer has vanished")
+        if kept.asked.body_hash != asked.body_hash:
+            raise KeyReused
+        return kept
+
+    async def keep(self, answer: Answer) -> None:
+        """Give the answer to a claim."""
+        table = self._table
+        statement = update(table).where(
+            table.c.customer == answer.asked.customer,
+            table.c.path == answer.asked.path,
+            table.c.key == answer.asked.key,
+        )
+        await self._connection.execute(
+            statement.values(status=answer.status, location=answer.location or "", body=answer.body)
+        )
+
+    async def adopt(self, answer: Answer) -> None:
+        """Take over an answer that the other side gave; one that is given here already stays as it is."""
+        if await self._insert(answer):
+            return
+        asked = answer.asked
+        kept = await self.find(asked.customer, asked.path, asked.key)
+        if kept is not None and not kept.is_given and kept.asked == asked:
+            await self.keep(answer)
+
+    async def find(self, customer: str, path: str, key: str) -> Answer | None:
+        table = self._table
+        query = select(table).where(table.c.customer == customer, table.c.path == path, table.c.key == key)
+        row = (await self._connection.execute(query)).one_or_none()
+        if row is None:
+            return None
+        return Answer(Asked(row.customer, row.path, row.key, row.body_hash), row.status, row.location or None, row.body)
+
+    async def _insert(self, answer: Answer) -> bool:
+        asked = answer.asked
+        dialect = sqlite if self._connection.dialect.name == "sqlite" else postgresql
+        statement = dialect.insert(self._table).values(
+            customer=asked.customer,
+            path=asked.path,
+            key=asked.key,
+            body_hash=asked.body_hash,
+            status=answer.status,
+            location=answer.location or "",
+            body=answer.body,
+            created_at=datetime.now(UTC),
+        )
+        return (await self._connection.execute(statement.on_conflict_do_nothing())).rowcount == 1
+
+
+def _columns() -> tuple[Column[str] | Column[int] | Column[datetime], ...]:
+    return (
+        Column("customer", String(36), primary_key=True),
+        Column("path", String(100), primary_key=True),
+        Column("key", String(255), primary_key=True),
+        Column("body_hash", String(64), nullable=False),
+        Column("status", Integer, nullable=False),
+        Column("location", String(200), nullable=False),
+        Column("body", Text, nullable=False),
+        Column("created_at", UtcDateTime, nullable=False),
+    )

@@ -1,0 +1,1 @@
+"""Tests of the chassis by itself; what it promises to clients is shown in tests/contract."""
