@@ -4,14 +4,18 @@ Pure, and used by the monolith and by the services alike. An aggregate has a `ve
 its owner, and a `peer_version`, the highest version that was taken over from the other side. Never decides by time, and
 never lets a difference pass in silence.
 
-| the event's version V        | the local aggregate                          | decision |
-|------------------------------|----------------------------------------------|----------|
-| 0                            | any                                          | TOLD     |
-| 1, 2, …                      | there is none                                | TAKE     |
-| above `version`              | was not changed here since                   | TAKE     |
-| up to `peer_version`         | took this over before                        | OLD      |
-| between them                 | has the same content                         | AGREE    |
-| between them                 | has other content: both sides have changed it | CONFLICT |
+| the event's version V       | the local aggregate                           | decision |
+|-----------------------------|-----------------------------------------------|----------|
+| 0                           | any                                           | TOLD     |
+| 1, 2, …                     | there is none                                 | TAKE     |
+| above `version`             | was not changed here since                    | TAKE     |
+| up to `peer_version`        | took this over before                         | OLD      |
+| between; an older snapshot  | was changed here since                        | OLD      |
+| between                     | has the same content                          | AGREE    |
+| between                     | has other content: both sides have changed it | CONFLICT |
+
+A snapshot is an event without a position, of a backfill: what the other side had at some moment, maybe before it saw
+our changes; it is older when its version is below the local one. An event with a position was written as that version.
 
 TAKE sets version and peer_version to V and replaces the state; AGREE sets peer_version to V; CONFLICT is recorded and
 leaves the local state as it is; TOLD and OLD do nothing. The first answer that travels with a state replaces the local
@@ -50,7 +54,7 @@ def decide(event: Event, local: Local | None) -> Decision:
         return Decision.TOLD
     if local is None or version > local.version:
         return Decision.TAKE
-    if version <= local.peer_version:
+    if version <= local.peer_version or (event.position is None and version < local.version):
         return Decision.OLD
     return Decision.AGREE if _is_same(event, local) else Decision.CONFLICT
 
