@@ -229,11 +229,12 @@ class Forwarder:
 
 
 def _refused(refusal: Refusal, peer: str, request_id: bytes, revision: str) -> AccessRecord:
-    """A request that was not understood: nothing it said is logged."""
+    """A request that is not forwarded. Of one that was not understood nothing is logged."""
+    head = refusal.head
     return AccessRecord(
-        method="-",
-        host="-",
-        path="-",
+        method=head.method if head else "-",
+        host=head.host if head else "-",
+        path=head.path if head else "-",
         status=refusal.status,
         route="-",
         side="none",
@@ -266,7 +267,7 @@ def _limit(exchange: Exchange, client_idle: float) -> float:
 
 def _refuse_internal(head: RequestHead) -> None:
     if is_internal(head.path):
-        raise Refusal(404, "internal", "internal endpoints are not reachable from here")
+        raise Refusal(404, "internal", "internal endpoints are not reachable from here", head)
 
 
 def _wish(head: RequestHead) -> Side | None:

@@ -56,4 +56,4 @@ def _drop_nominated(fields: RequestFields, nominated: frozenset[bytes]) -> None:
 def refuse_unserved(head: RequestHead) -> None:
     """Raises Refusal for what this engine does not forward, though HTTP allows it."""
     if head.fields.extras.grpc:
-        raise Refusal(415, "grpc", "gRPC needs HTTP/2 trailers, which this engine cannot forward")
+        raise Refusal(415, "grpc", "gRPC needs HTTP/2 trailers, which this engine cannot forward", head)

@@ -43,6 +43,21 @@ def test_what_is_not_served_is_refused_counted_and_never_forwarded(world, sent, 
     assert world.requests() == []
 
 
+def test_what_was_understood_of_a_refused_request_is_logged(world):
+    for sent in (
+        get("/internal/sync?token=s3cret"),
+        request("POST /a", "Content-Type: application/grpc"),
+        get("/a/../b"),
+    ):
+        world.client().sends(sent)
+    logged = [(line["method"], line["host"], line["path"], line["outcome"]) for line in world.logged()]
+    assert logged == [
+        ("GET", "shop.example", "/internal/sync", "internal"),
+        ("POST", "shop.example", "/a", "grpc"),
+        ("-", "-", "-", "bad_request"),
+    ]
+
+
 @pytest.mark.parametrize("path", ["/internals", "/Internal", "/a/internal"])
 def test_only_paths_under_internal_are_internal(world, path):
     world.client().sends(get(path))
