@@ -15,8 +15,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from extracted_services.chassis.database import reading, writing
 from extracted_services.chassis.paging import Page
+from extracted_services.chassis.sync.inbox import find_imported_at
+from extracted_services.chassis.sync.ownership import NotOwner, require_owner
+from extracted_services.inventory.adapters.applier import ENTITIES
 from extracted_services.inventory.adapters.rows import PRODUCTS, STOCK, Shelf
 from extracted_services.inventory.adapters.tables import backfill_runs
+from extracted_services.inventory.adapters.upserts import insert_missing
 from extracted_services.inventory.domain.backfill import (
     Change,
     Collection,
@@ -29,7 +33,7 @@ from extracted_services.inventory.domain.backfill import (
     start_run,
 )
 from extracted_services.inventory.domain.model import Product, StockLevel
-from extracted_services.inventory.service_layer.ports import RunOvertaken
+from extracted_services.inventory.service_layer.ports import RunOvertaken, StockIsOurs
 
 BACKFILLING = 8103  # on PostgreSQL: any number that nothing else in this database takes
 
@@ -39,6 +43,10 @@ class SqlRuns:
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
+
+    async def find_imported_at(self) -> datetime | None:
+        async with reading(self._engine) as connection:
+            return await find_imported_at(connection, ENTITIES)
 
     async def find_finished(self) -> Run | None:
         query = select(backfill_runs).where(backfill_runs.c.finished_at.is_not(None))
@@ -90,11 +98,20 @@ class SqlStore:
 
 @asynccontextmanager
 async def _writing_alone(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
-    """A transaction of one backfill at a time; other writers go on."""
+    """A transaction of one backfill at a time; other writers go on. Raises StockIsOurs."""
     async with writing(engine) as connection:
+        await _require_monolith_to_own_stock(connection)
         if connection.dialect.name == "postgresql":
             await connection.execute(text(f"SELECT pg_advisory_xact_lock({BACKFILLING})"))  # freed with the transaction
         yield connection
+
+
+async def _require_monolith_to_own_stock(connection: AsyncConnection) -> None:
+    try:
+        await require_owner(connection, "stock")
+    except NotOwner:
+        return
+    raise StockIsOurs
 
 
 async def _find_latest(connection: AsyncConnection) -> Run | None:
@@ -114,16 +131,16 @@ async def _read_stretch(connection: AsyncConnection, shelf: Shelf[Item], after: 
     query = select(shelf.table).where(key > after)
     if page.next is not None:
         query = query.where(key <= page.items[-1].sku)
-    return [shelf.read(row) for row in await connection.execute(query)]
+    rows = await connection.execute(query.order_by(key).with_for_update())  # else an event could change them meanwhile
+    return [shelf.read(row) for row in rows]
 
 
 async def _carry_out(connection: AsyncConnection, shelf: Shelf[Item], change: Change[Item]) -> None:
     gone = [*change.removed, *(item.sku for item in change.changed)]
-    written = [shelf.write(item) for item in (*change.changed, *change.added)]
     if gone:
         await connection.execute(delete(shelf.table).where(shelf.table.c.sku.in_(gone)))
-    if written:
-        await connection.execute(insert(shelf.table), written)
+    for item in (*change.changed, *change.added):  # what an event has brought by now stays
+        await insert_missing(connection, shelf.table, {**shelf.write(item), "peer_version": 0})
 
 
 def _write_run(run: Run) -> Mapping[str, Any]:

@@ -100,13 +100,17 @@ def check_page(after: str, page: Page[Item]) -> None:
 
 
 def plan_change(held: Sequence[Item], page: Page[Item]) -> Change[Item]:
-    """The difference between the rows of the page's stretch of keys and the page."""
-    before = {item.sku: item for item in held}
+    """The difference between the rows of the page's stretch of keys and the page.
+
+    What an event told of (its version is above 0) is left alone: events keep it right, and the page may be older.
+    """
+    known = {item.sku for item in held}
+    copied = {item.sku: item for item in held if item.version == 0}
     kept = {item.sku for item in page.items}
     return Change(
-        added=tuple(item for item in page.items if item.sku not in before),
-        changed=tuple(item for item in page.items if item.sku in before and before[item.sku] != item),
-        removed=tuple(sku for sku in before if sku not in kept),
+        added=tuple(item for item in page.items if item.sku not in known),
+        changed=tuple(item for item in page.items if item.sku in copied and copied[item.sku] != item),
+        removed=tuple(sku for sku in copied if sku not in kept),
     )
 
 

@@ -18,14 +18,14 @@ from extracted_services.chassis.trace import current, start_trace
 from extracted_services.inventory.bootstrap import migrate_database, open_backfill, serve_forever
 from extracted_services.inventory.domain.backfill import Run
 from extracted_services.inventory.service_layer.backfill import SourceEmpty, backfill
-from extracted_services.inventory.service_layer.ports import RunOvertaken, SourceInvalid, SourceUnreachable
+from extracted_services.inventory.service_layer.ports import RunOvertaken, SourceInvalid, SourceUnreachable, StockIsOurs
 from extracted_services.inventory.settings import VARIABLES, Settings, read_settings
 
 logger = logging.getLogger("backfill")
 
 main = build_command(
     "inventory",
-    "The inventory service: products and stock.",
+    "The inventory service: products, stock and reservations.",
     VARIABLES,
     read_settings,
     serve_forever,
@@ -108,5 +108,9 @@ def _telling_source() -> Iterator[None]:
         fail(3, f"LEGACY_URL: the monolith's answer is not what the contract describes: {problem}")
     except SourceEmpty as problem:
         fail(4, f"the monolith lists no {problem}, and this database holds some: nothing removed (--allow-empty does)")
+    except StockIsOurs:
+        fail(
+            4, "this service writes stock itself now: what the monolith holds is the copy, and nothing was read from it"
+        )
     except RunOvertaken:
         fail(4, "another backfill is at work on this database: this one stops")

@@ -1,4 +1,4 @@
-"""What `/readyz` tells of the copies made from the monolith."""
+"""What `/readyz` tells of how the database was filled from the monolith."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -10,15 +10,16 @@ from extracted_services.inventory.service_layer.readiness import Gate
 
 
 def check_backfill(gate: Gate) -> Callable[[], Awaitable[Details]]:
-    """Ready once a whole copy was made."""
+    """Ready once the monolith's import has ended, or a whole copy was made here."""
 
     async def check() -> Details:
         filling = await gate.read_filling()
         told = {
+            "imported_at": None if filling.imported_at is None else show_time(filling.imported_at),
             "finished": None if filling.finished is None else _show_run(filling.finished),
             "unfinished": None if filling.unfinished is None else _show_run(filling.unfinished),
         }
-        if filling.finished is None:
+        if not filling.is_filled:
             raise NotReady("never filled: run backfill", told)
         return told
 

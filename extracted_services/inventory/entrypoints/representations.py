@@ -1,4 +1,4 @@
-"""Products, stock levels and pages as the contract writes them, the keys in its order."""
+"""Products, stock levels, reservations and pages as the contract writes them, the keys in its order."""
 
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 from extracted_services.chassis.encoding import show_money, show_time
 from extracted_services.chassis.paging import Page
 from extracted_services.inventory.domain.model import Product, StockLevel
+from extracted_services.inventory.domain.reservations import Reservation
 
 T = TypeVar("T")
 
@@ -30,6 +31,17 @@ def show_stock_level(level: StockLevel) -> dict[str, Any]:
         "reserved": level.reserved,
         "available": level.available,
         "updated_at": show_time(level.updated_at),
+    }
+
+
+def show_reservation(reservation: Reservation) -> dict[str, Any]:
+    return {
+        "id": reservation.id,
+        "order_id": reservation.order_id,
+        "status": reservation.status.value,
+        "lines": [{"sku": line.sku, "quantity": line.quantity} for line in reservation.lines],
+        "created_at": show_time(reservation.created_at),
+        "updated_at": show_time(reservation.updated_at),
     }
 
 

@@ -3,9 +3,10 @@
 from datetime import datetime
 from typing import Protocol
 
-from extracted_services.chassis.paging import Page
+from extracted_services.chassis.paging import Page, PageRequest
 from extracted_services.inventory.domain.backfill import Collection, Run
 from extracted_services.inventory.domain.model import Product, StockLevel
+from extracted_services.inventory.domain.reservations import Reservation
 
 
 class Catalogue(Protocol):
@@ -23,8 +24,21 @@ class Catalogue(Protocol):
     async def find_stock(self, sku: str) -> StockLevel | None: ...
 
 
+class Reservations(Protocol):
+    """Reservations, to be read. `customer` None: those of everyone."""
+
+    async def list_newest(
+        self, page: PageRequest, *, customer: str | None, order_id: str | None = None
+    ) -> Page[Reservation]: ...
+
+    async def find(self, reservation_id: str, *, customer: str | None) -> Reservation | None: ...
+
+
 class Runs(Protocol):
-    """What is known of the copies made so far."""
+    """What is known of how the database was filled."""
+
+    async def find_imported_at(self) -> datetime | None:
+        """When the monolith ended its last whole import; None when it never did."""
 
     async def find_finished(self) -> Run | None:
         """The latest complete copy."""
@@ -46,7 +60,7 @@ class Source(Protocol):
 
 
 class Store(Protocol):
-    """The database of a backfill; every call is one transaction."""
+    """The database of a backfill; every call is one transaction, and those that write raise StockIsOurs."""
 
     async def open_run(self, source: str, now: datetime, *, restart: bool) -> Run:
         """The run to go on with, or a new one."""
@@ -70,3 +84,7 @@ class SourceInvalid(Exception):
 
 class RunOvertaken(Exception):
     """Another process has gone on with this run."""
+
+
+class StockIsOurs(Exception):
+    """This service writes stock itself now: what the monolith holds is the copy."""

@@ -8,7 +8,7 @@ does not own stock; opening the warehouse has made sure of that.
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from extracted_services.inventory.domain.model import StockLevel
 from extracted_services.inventory.domain.reservations import (
@@ -21,8 +21,6 @@ from extracted_services.inventory.domain.reservations import (
     sort_lines,
     take_step,
 )
-
-MOST_EXPIRED_AT_ONCE = 100
 
 
 class UnknownProducts(Exception):
@@ -46,8 +44,14 @@ class Warehouse(Protocol):
     async def lock_levels(self, skus: Sequence[str]) -> Mapping[str, StockLevel]:
         """Levels by SKU, as they are and will stay until the transaction ends; locked in the order of the SKUs."""
 
-    async def lock_reservation(self, reservation_id: str) -> Reservation | None:
-        """As it is and will stay until the transaction ends."""
+    async def find_lines(self, reservation_id: str) -> tuple[Line, ...] | None:
+        """The lines of a reservation, which never change; None if there is no such reservation."""
+
+    async def lock_reservation(self, reservation_id: str) -> Reservation:
+        """As it is and will stay until the transaction ends. Its levels were locked before, as everywhere."""
+
+    async def add_levels(self, levels: Sequence[StockLevel]) -> None:
+        """Levels of products that have none; what was added meanwhile stays as it is."""
 
     async def save_levels(self, levels: Sequence[StockLevel]) -> None:
         """Levels that were locked, each one version on."""
@@ -117,25 +121,35 @@ async def release(warehouse: Warehouse, *, reservation_id: str, now: datetime) -
 
 async def expire(warehouse: Warehouse, *, reservation_id: str, now: datetime) -> bool:
     """Release a reservation that nobody committed in time; False if there is nothing to release any more."""
-    reservation = await warehouse.lock_reservation(reservation_id)
-    if reservation is None or not reservation.is_overdue(now):
+    locked = await _lock(warehouse, reservation_id)
+    if not locked.reservation.is_overdue(now):
         return False
-    await _take_step(warehouse, Verb.RELEASE, reservation, now)
+    await _take_step(warehouse, Verb.RELEASE, locked, now)
     return True
 
 
-async def _lock(warehouse: Warehouse, reservation_id: str) -> Reservation:
-    reservation = await warehouse.lock_reservation(reservation_id)
-    if reservation is None:
+async def open_levels(warehouse: Warehouse, *, skus: Sequence[str], now: datetime) -> None:
+    """Give products a level with nothing in it: of one that is new while this service owns stock, nobody else does."""
+    await warehouse.add_levels([StockLevel(sku, 0, 0, now, version=1) for sku in skus])
+
+
+class _Locked(NamedTuple):
+    reservation: Reservation
+    levels: Mapping[str, StockLevel]
+
+
+async def _lock(warehouse: Warehouse, reservation_id: str) -> _Locked:
+    """Levels first, their reservation then: every transaction that locks both does so in this order."""
+    lines = await warehouse.find_lines(reservation_id)
+    if lines is None:
         raise NoSuchReservation
-    return reservation
+    levels = await warehouse.lock_levels([line.sku for line in lines])
+    return _Locked(await warehouse.lock_reservation(reservation_id), levels)
 
 
-async def _take_step(warehouse: Warehouse, verb: Verb, reservation: Reservation, now: datetime) -> Reservation:
-    # The reservation first, its levels then: whoever locks both does so in this order.
-    levels = await warehouse.lock_levels(reservation.skus)
-    change = take_step(verb, reservation, levels, now)
-    if change.reservation is not reservation:
+async def _take_step(warehouse: Warehouse, verb: Verb, locked: _Locked, now: datetime) -> Reservation:
+    change = take_step(verb, locked.reservation, locked.levels, now)
+    if change.reservation is not locked.reservation:
         await warehouse.save_levels(change.levels)
         await warehouse.save_reservation(change.reservation)
     return change.reservation

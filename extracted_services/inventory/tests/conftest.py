@@ -16,6 +16,8 @@ from extracted_services.inventory.service_layer.backfill import backfill
 from extracted_services.inventory.settings import Settings, read_settings
 from extracted_services.inventory.tests.shop import MORNING, ShopInMemory
 
+TOKEN = "the-token-of-the-shops-processes"
+
 
 @pytest.fixture
 def anyio_backend() -> str:
@@ -24,7 +26,14 @@ def anyio_backend() -> str:
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
-    return read_settings({"DATABASE_URL": f"sqlite:///{tmp_path / 'inventory.db'}"})
+    return read_settings(
+        {
+            "DATABASE_URL": f"sqlite:///{tmp_path / 'inventory.db'}",
+            "BROKER_URL": f"sqlite:///{tmp_path / 'broker.db'}",
+            "INTERNAL_TOKEN": TOKEN,
+            "LEGACY_URL": "http://127.0.0.1:9",  # nobody listens there
+        }
+    )
 
 
 @pytest.fixture(scope="session")
