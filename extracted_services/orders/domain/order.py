@@ -13,6 +13,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
+from extracted_services.chassis.answers import Asked
+
 
 class Status(StrEnum):
     PENDING = "pending"
@@ -77,20 +79,12 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """What a customer was told, to the byte; `location` is "" when there is none."""
+class Told:
+    """What a customer was answered, to the byte."""
 
     status: int
-    location: str
+    location: str | None
     body: str
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """The request that placed an order: its Idempotency-Key and the fingerprint of its body."""
-
-    key: str
-    body_hash: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +92,7 @@ class Order:
     """`lines` stand as they were asked for. `card_reference` is the processor's token, never a number.
 
     `version` counts changes from 1; `peer_version` is the highest version taken over from the monolith, 0 for none.
-    `request` is None without an Idempotency-Key; `answer` is the first one given, None while nobody was told anything.
+    `asked` is None without an Idempotency-Key; `told` is the first answer given, None while nobody was told anything.
     """
 
     id: str
@@ -113,8 +107,8 @@ class Order:
     card_reference: str | None = None
     version: int = 0
     peer_version: int = 0
-    request: Request | None = None
-    answer: Answer | None = None
+    asked: Asked | None = None
+    told: Told | None = None
 
     @property
     def total_cents(self) -> int:
@@ -142,7 +136,7 @@ def draft(
     lines: tuple[Line, ...],
     address: Address,
     card_reference: str,
-    request: Request | None,
+    asked: Asked | None,
     now: datetime,
 ) -> Order:
     return Order(
@@ -154,7 +148,7 @@ def draft(
         updated_at=now,
         history=(Change(Status.PENDING, now),),
         card_reference=card_reference,
-        request=request,
+        asked=asked,
     )
 
 
@@ -175,17 +169,17 @@ def cancel(order: Order, reason: Reason, now: datetime) -> Order:
     return replace(cancelled, version=0) if order.is_draft else cancelled
 
 
-def tell(order: Order, answer: Answer) -> Order:
-    """Notes the first answer; the second is never given."""
-    return order if order.answer is not None else replace(order, answer=answer)
+def tell(order: Order, told: Told) -> Order:
+    """Notes the first answer; there is no second one."""
+    return order if order.told is not None else replace(order, told=told)
 
 
-def tell_pending(order: Order, answer: Answer) -> Order:
+def tell_pending(order: Order, told: Told) -> Order:
     """Notes that the customer was sent away with `pending`. That is news for whoever keeps the request's key, so a
     version of its own, but nothing that happened to the order."""
-    if order.answer is not None or order.is_settled:
+    if order.told is not None or order.is_settled:
         raise NotPossible(order.status)
-    return replace(tell(order, answer), version=order.version + 1)
+    return replace(tell(order, told), version=order.version + 1)
 
 
 def _move(order: Order, status: Status, reason: Reason | None, now: datetime) -> Order:

@@ -1,0 +1,1 @@
+"""Steps, in the order in which their `down_revision` chains them."""
