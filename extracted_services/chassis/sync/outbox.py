@@ -51,6 +51,8 @@ async def record(
     wait, is held for a moment only. The trace is the one of the request at work, unless another is given.
     Raises BadEvent when an event would not fit its schema.
     """
+    if not changes:
+        return
     last = await _draw_positions(connection, owned.entity, len(changes))
     at, span = now or utc_now(), trace.current.get()
     parent = traceparent or (span.traceparent if span else None)

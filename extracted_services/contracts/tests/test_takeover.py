@@ -1,6 +1,8 @@
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from extracted_services.contracts.envelope import Event
 from extracted_services.contracts.takeover import Decision, Local, close_gap, decide, replaces_answer
@@ -53,3 +55,12 @@ def test_an_answer_replaces_the_local_one_only_together_with_the_state() -> None
 )
 def test_a_gap_closes_up_to_the_next_one(last: int, waiting: list[int], reached: int) -> None:
     assert close_gap(last, waiting) == reached
+
+
+@given(st.permutations(range(1, 9)))
+def test_in_whatever_order_positions_come_the_last_one_without_a_gap_is_found(order: list[int]) -> None:
+    last = 0
+    for index in range(1, 9):
+        last = close_gap(last, sorted(order[:index]))
+
+        assert last == next(position for position in range(9) if position + 1 not in order[:index])
