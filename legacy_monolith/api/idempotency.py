@@ -7,10 +7,13 @@ finds the answer when it goes on. An answer that did nothing (400, 401, 403, 415
 import hashlib
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
-from django.db import transaction
 from django.http import HttpRequest, HttpResponse
+
+from legacy_monolith.accounts.models import User
+from legacy_monolith.sync.writing import attach_answer, writing
 
 from .encoding import encode
 from .endpoint import Reply
@@ -46,7 +49,7 @@ def once(*, key: str | None, customer, path: str, body: object, act: Callable[[]
     if key is None:
         return act()
     body_hash = fingerprint(body)
-    with transaction.atomic():
+    with writing():
         kept, is_first = KeptAnswer.objects.get_or_create(
             customer=customer, path=path, key=key, defaults={"body_hash": body_hash}
         )
@@ -80,9 +83,35 @@ def _mask(value: object) -> object:
             return value
 
 
+def to_document(kept: KeptAnswer) -> dict:
+    """The answer as it travels with what was made together with it."""
+    return {
+        "customer": str(kept.customer.public_id),
+        "path": kept.path,
+        "key": kept.key,
+        "body_hash": kept.body_hash,
+        "status": kept.status,
+        "location": kept.location,
+        "body": kept.body,
+    }
+
+
+def adopt(answer: Mapping[str, Any], *, about: str, replace: bool) -> None:
+    """Keeps a first answer that the other side gave; one that is kept here already stays unless `replace`."""
+    customer = User.objects.filter(public_id=answer["customer"]).first()
+    if customer is None:
+        return  # nobody who could ask again
+    name = {"customer": customer, "path": answer["path"], "key": answer["key"]}
+    given = {column: answer[column] for column in ("body_hash", "status", "location", "body")} | {"about": about}
+    _, is_new = KeptAnswer.objects.get_or_create(**name, defaults=given)
+    if replace and not is_new:
+        KeptAnswer.objects.filter(**name).update(**given)
+
+
 def _keep(kept: KeptAnswer, status: int, body: object, headers: dict[str, str]) -> None:
     kept.status, kept.body, kept.location = status, encode(body).decode(), headers.get("Location", "")
-    kept.save(update_fields=["status", "body", "location"])
+    kept.about = attach_answer(to_document(kept))
+    kept.save(update_fields=["status", "body", "location", "about"])
 
 
 def _repeat(kept: KeptAnswer, body_hash: str) -> Reply:

@@ -13,6 +13,8 @@ class KeptAnswer(models.Model):
     location = models.CharField(max_length=200, blank=True)
     body = models.TextField(blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
+    # The order, payment or reservation that was made together with the answer.
+    about = models.UUIDField(null=True, db_index=True, editable=False)
 
     class Meta:
         constraints = (

@@ -3,12 +3,11 @@ import re
 from django.http import HttpRequest
 
 from legacy_monolith.api import fields, problems
-from legacy_monolith.api.encoding import money, time
 from legacy_monolith.api.endpoint import Reply
 from legacy_monolith.api.paging import BY_SKU, Filter, page
 
 from . import selectors
-from .models import Product
+from .representations import show
 
 CATEGORY = Filter(re.compile(r"[a-z0-9-]{1,50}"), "must be a category slug", selectors.in_category)
 WORDS = Filter(re.compile(r"[^\x00-\x1f\x7f]{1,100}"), "must be at most 100 printable characters", selectors.search)
@@ -23,16 +22,3 @@ def get_product(request: HttpRequest, sku: str) -> Reply:
     if product is None:
         raise problems.not_found("product with this SKU")
     return Reply(show(product))
-
-
-def show(product: Product) -> dict:
-    return {
-        "sku": product.sku,
-        "name": product.name,
-        "description": product.description,
-        "category": {"slug": product.category.slug, "name": product.category.name},
-        "price": money(product.price),
-        "tags": sorted(tag.slug for tag in product.tags.all()),
-        "image": product.image.url if product.image else None,
-        "updated_at": time(product.updated_at),
-    }

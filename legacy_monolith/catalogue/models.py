@@ -1,8 +1,9 @@
 from django.core.validators import MinValueValidator, RegexValidator
 from django.db import models
+from django.db.models import F
 from django.urls import reverse
 
-from legacy_monolith.dated import Dated
+from legacy_monolith.dated import Versioned
 
 from .images import validate_picture
 
@@ -32,7 +33,7 @@ class Tag(models.Model):
         return self.slug
 
 
-class Product(Dated):
+class Product(Versioned):
     sku = models.CharField(
         "SKU",
         max_length=32,
@@ -59,7 +60,12 @@ class Product(Dated):
         self.search_text = searchable(self.name, self.sku)
         if kwargs.get("update_fields") is not None:
             kwargs["update_fields"] = {*kwargs["update_fields"], "search_text"}
+        is_new = self._state.adding
+        if not is_new:
+            self.version = F("version")  # a form's product was read without a lock, so the database counts
         super().save(**kwargs)
+        if not is_new:
+            self.refresh_from_db(fields=["version"])
 
     def get_absolute_url(self) -> str:
         return reverse("catalogue:product", args=[self.sku])

@@ -36,6 +36,7 @@ INSTALLED_APPS = [
     "legacy_monolith.orders",
     "legacy_monolith.payments",
     "legacy_monolith.api",
+    "legacy_monolith.sync",
     "legacy_monolith.seeding",
 ]
 MIDDLEWARE = [

@@ -6,7 +6,6 @@ from django.urls import reverse
 
 from legacy_monolith.accounts.tokens import Caller
 from legacy_monolith.api import fields, idempotency, problems
-from legacy_monolith.api.encoding import money, time
 from legacy_monolith.api.endpoint import Reply
 from legacy_monolith.api.paging import NEWEST_FIRST, Filter, page
 from legacy_monolith.stock.api import insufficient_stock, quantities_of
@@ -14,6 +13,7 @@ from legacy_monolith.stock.services import InsufficientStock
 
 from . import selectors, services
 from .models import Order
+from .representations import show
 
 NEW_ORDER = fields.record(lines=fields.lines, shipping_address=fields.address, card=fields.card)
 BY_STATUS = Filter(
@@ -45,35 +45,6 @@ def cancel_order(request: HttpRequest, caller: Caller, order_id: UUID) -> Reply:
         return Reply(show(services.cancel_order(order=_find(caller, order_id))))
     except services.NotPossibleError as refusal:
         raise problems.Problem("conflict", f"A {refusal.status} order cannot be cancelled") from None
-
-
-def show(order: Order) -> dict:
-    return {
-        "id": str(order.public_id),
-        "customer": str(order.customer.public_id),
-        "status": order.status,
-        "reason": order.reason or None,
-        "lines": [
-            {
-                "sku": line.sku,
-                "name": line.name,
-                "quantity": line.quantity,
-                "unit_price": money(line.unit_price),
-                "total": money(line.total),
-            }
-            for line in order.lines.all()
-        ],
-        "total": money(order.total),
-        "shipping_address": {
-            "name": order.ship_to,
-            "street": order.street,
-            "postcode": order.postcode,
-            "city": order.city,
-            "country": order.country,
-        },
-        "created_at": time(order.created_at),
-        "updated_at": time(order.updated_at),
-    }
 
 
 def _place(caller: Caller, wanted: dict) -> Reply:

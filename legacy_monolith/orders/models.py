@@ -5,11 +5,11 @@ from django.db import models
 from django.urls import reverse
 
 from legacy_monolith.catalogue.models import Product
-from legacy_monolith.dated import Dated
+from legacy_monolith.dated import Versioned
 from legacy_monolith.identifiers import uuid7
 
 
-class Order(Dated):
+class Order(Versioned):
     class Status(models.TextChoices):
         PENDING = "pending"
         CONFIRMED = "confirmed"
@@ -32,6 +32,8 @@ class Order(Dated):
     postcode = models.CharField(max_length=12)
     city = models.CharField(max_length=100)
     country = models.CharField(max_length=2)
+    # What the card processor knows the card by, for an order whose charge is still to come; never a card number.
+    card_reference = models.CharField(max_length=60, blank=True, editable=False)
 
     class Meta:
         ordering = ("-public_id",)

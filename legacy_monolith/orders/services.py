@@ -4,15 +4,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
-from django.db import transaction
+from django.db.models import prefetch_related_objects
 
 from legacy_monolith.accounts.models import User
 from legacy_monolith.catalogue.models import Product
 from legacy_monolith.payments import services as payments
 from legacy_monolith.payments.models import Payment
 from legacy_monolith.stock import services as stock
+from legacy_monolith.sync.writing import record, writing
 
 from .models import NEXT, Order, OrderLine, StatusChange
+from .replica import EVENTS, ORDERS
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,7 @@ class NotPossibleError(Exception):
         self.status = status
 
 
-@transaction.atomic
+@writing("order", "payment", "stock")
 def place_order(*, customer: User, quantities: Mapping[Product, int], address: Address, card_number: str) -> Order:
     """The order, confirmed; or cancelled with the reason `payment_declined`, the goods back in stock.
 
@@ -48,7 +50,7 @@ def place_order(*, customer: User, quantities: Mapping[Product, int], address: A
     return _move(order, Order.Status.CONFIRMED)
 
 
-@transaction.atomic
+@writing("order", "payment", "stock")
 def cancel_order(*, order: Order) -> Order:
     """Gives money and goods back; a cancelled order stays as it is. Raises `NotPossibleError` once it was shipped."""
     order = Order.objects.select_for_update().get(pk=order.pk)
@@ -60,16 +62,27 @@ def cancel_order(*, order: Order) -> Order:
     return order
 
 
-@transaction.atomic
+@writing("order")
 def ship_order(*, order: Order) -> Order:
     """Raises `NotPossibleError` unless the order is confirmed."""
     return _move(Order.objects.select_for_update().get(pk=order.pk), Order.Status.SHIPPED)
 
 
-@transaction.atomic
+@writing("order")
 def deliver_order(*, order: Order) -> Order:
     """Raises `NotPossibleError` unless the order is shipped."""
     return _move(Order.objects.select_for_update().get(pk=order.pk), Order.Status.DELIVERED)
+
+
+@writing("order")
+def correct_address(*, order: Order, address: Address) -> Order:
+    """Sends the goods elsewhere; whether they have left already is for the person who corrects it to know."""
+    order = Order.objects.select_for_update().get(pk=order.pk)
+    order.ship_to, order.street, order.postcode = address.name, address.street, address.postcode
+    order.city, order.country = address.city, address.country
+    order.save(update_fields=["ship_to", "street", "postcode", "city", "country"])
+    record("OrderCorrected", order.public_id, order.version, ORDERS.state(order))
+    return order
 
 
 def _create(customer: User, quantities: Mapping[Product, int], address: Address) -> Order:
@@ -94,7 +107,8 @@ def _create(customer: User, quantities: Mapping[Product, int], address: Address)
         for product, quantity in quantities.items()
     )
     StatusChange.objects.create(order=order, status=order.status, at=order.created_at)
-    return order
+    prefetch_related_objects([order], "lines")  # they stay as they are
+    return _tell(order)
 
 
 def _move(order: Order, status: Order.Status, reason: str = "") -> Order:
@@ -103,4 +117,9 @@ def _move(order: Order, status: Order.Status, reason: str = "") -> Order:
     order.status, order.reason = status, reason
     order.save(update_fields=["status", "reason"])
     StatusChange.objects.create(order=order, status=status, at=order.updated_at)
+    return _tell(order)
+
+
+def _tell(order: Order) -> Order:
+    record(EVENTS[order.status], order.public_id, order.version, ORDERS.state(order))
     return order

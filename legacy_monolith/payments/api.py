@@ -5,12 +5,12 @@ from django.urls import reverse
 
 from legacy_monolith.accounts.tokens import Caller
 from legacy_monolith.api import fields, idempotency, problems
-from legacy_monolith.api.encoding import money, time
 from legacy_monolith.api.endpoint import Reply
 from legacy_monolith.api.paging import BY_ORDER, NEWEST_FIRST, page
 
 from . import selectors, services
 from .models import Payment
+from .representations import show
 
 NEW_PAYMENT = fields.record(order_id=fields.uuid, amount=fields.money, card=fields.card)
 
@@ -48,18 +48,6 @@ def refund_payment(request: HttpRequest, caller: Caller, payment_id: UUID) -> Re
         return Reply(show(services.refund(payment=_find(caller, payment_id))))
     except services.NothingToRefundError:
         raise problems.Problem("conflict", "A declined payment cannot be refunded") from None
-
-
-def show(payment: Payment) -> dict:
-    return {
-        "id": str(payment.public_id),
-        "order_id": str(payment.order_id),
-        "status": payment.status,
-        "amount": money(payment.amount),
-        "card_last4": payment.card_last4,
-        "created_at": time(payment.created_at),
-        "updated_at": time(payment.updated_at),
-    }
 
 
 def _find(caller: Caller, payment_id: UUID) -> Payment:

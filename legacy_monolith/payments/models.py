@@ -1,11 +1,11 @@
 from django.conf import settings
 from django.db import models
 
-from legacy_monolith.dated import Dated
+from legacy_monolith.dated import Versioned
 from legacy_monolith.identifiers import uuid7
 
 
-class Payment(Dated):
+class Payment(Versioned):
     """One attempt to charge a card. `order_id` is a reference, not a key: phone orders are kept elsewhere."""
 
     class Status(models.TextChoices):

@@ -5,14 +5,14 @@ from django.urls import reverse
 
 from legacy_monolith.accounts.tokens import Caller
 from legacy_monolith.api import fields, idempotency, problems
-from legacy_monolith.api.encoding import time
 from legacy_monolith.api.endpoint import Reply
 from legacy_monolith.api.paging import BY_ORDER, BY_PRODUCT_SKU, NEWEST_FIRST, page
 from legacy_monolith.catalogue.models import Product
 from legacy_monolith.catalogue.selectors import products_for_sale
 
 from . import selectors, services
-from .models import Reservation, StockLevel
+from .models import Reservation
+from .representations import show, show_level
 
 NEW_RESERVATION = fields.record(order_id=fields.uuid, lines=fields.lines)
 
@@ -86,27 +86,6 @@ def insufficient_stock(short: services.InsufficientStock, lines: list[dict]) -> 
         if line["sku"] in short.available
     ]
     return problems.with_errors("insufficient-stock", errors)
-
-
-def show_level(level: StockLevel) -> dict:
-    return {
-        "sku": level.product.sku,
-        "on_hand": level.on_hand,
-        "reserved": level.reserved,
-        "available": level.available,
-        "updated_at": time(level.updated_at),
-    }
-
-
-def show(reservation: Reservation) -> dict:
-    return {
-        "id": str(reservation.public_id),
-        "order_id": str(reservation.order_id),
-        "status": reservation.status,
-        "lines": [{"sku": line.product.sku, "quantity": line.quantity} for line in reservation.lines.all()],
-        "created_at": time(reservation.created_at),
-        "updated_at": time(reservation.updated_at),
-    }
 
 
 def _find(caller: Caller, reservation_id: UUID) -> Reservation:

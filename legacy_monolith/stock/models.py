@@ -3,11 +3,11 @@ from django.db import models
 from django.db.models import F, Q
 
 from legacy_monolith.catalogue.models import Product
-from legacy_monolith.dated import Dated
+from legacy_monolith.dated import Versioned
 from legacy_monolith.identifiers import uuid7
 
 
-class StockLevel(Dated):
+class StockLevel(Versioned):
     """How many pieces of a product the warehouse has, and how many of these are promised."""
 
     product = models.OneToOneField(Product, on_delete=models.CASCADE, primary_key=True, related_name="stock")
@@ -27,7 +27,7 @@ class StockLevel(Dated):
         return self.on_hand - self.reserved
 
 
-class Reservation(Dated):
+class Reservation(Versioned):
     """Goods set aside for an order. `order_id` is a reference, not a key: phone orders are kept elsewhere."""
 
     class Status(models.TextChoices):
@@ -39,6 +39,8 @@ class Reservation(Dated):
     order_id = models.UUIDField(db_index=True)
     customer = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="reservations")
     status = models.CharField(max_length=10, choices=Status, default=Status.HELD)
+    # Set by whoever promises goods for a while only; the shop itself never does.
+    expires_at = models.DateTimeField(null=True, editable=False)
 
     class Meta:
         ordering = ("-public_id",)

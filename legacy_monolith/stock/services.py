@@ -3,18 +3,20 @@
 Levels are always touched in the order of the SKUs: two transactions that want the same goods wait, and never deadlock.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
-from django.db import transaction
-from django.db.models import F
+from django.db.models import F, QuerySet, prefetch_related_objects
 from django.utils import timezone
 
 from legacy_monolith.accounts.models import User
 from legacy_monolith.catalogue.models import Product
+from legacy_monolith.sync.ownership import NotOwner
+from legacy_monolith.sync.writing import record, record_at_end, writing
 
 from .models import Reservation, ReservationLine, StockLevel
+from .replica import EVENTS, RESERVATIONS, WITH_PRODUCTS, level_changes
 
 
 @dataclass
@@ -29,25 +31,38 @@ class ReservationReleasedError(Exception):
 
 
 def open_level(sender, instance: Product, created: bool, raw: bool = False, **_) -> None:
-    """Every product has a stock level from its first moment (receiver of Product's post_save)."""
-    if created and not raw:
-        StockLevel.objects.get_or_create(product=instance)
+    """Every product has a stock level from its first moment (receiver of Product's post_save).
+
+    Where another system counts the stock, that opens the level that counts, and tells of it.
+    """
+    if not created or raw:
+        return
+    try:
+        with writing("stock"):
+            StockLevel.objects.get_or_create(product=instance)
+            _tell_levels([instance.pk])
+    except NotOwner:
+        StockLevel.objects.get_or_create(product=instance, defaults={"version": 0})
 
 
+@writing("stock")
 def adjust(*, product: Product, difference: int) -> bool:
     """Counts pieces in or out; False, and nothing is changed, if what is promised would be missing then."""
-    level = StockLevel.objects.filter(product=product, on_hand__gte=F("reserved") - difference)
-    return bool(level.update(on_hand=F("on_hand") + difference, updated_at=timezone.now()))
+    enough = StockLevel.objects.filter(product=product, on_hand__gte=F("reserved") - difference)
+    if not _change(enough, on_hand=difference):
+        return False
+    _tell_levels([product.pk])
+    return True
 
 
-@transaction.atomic
+@writing("stock")
 def reserve(*, order_id: UUID, customer: User, quantities: Mapping[Product, int]) -> Reservation:
     """Sets all of the goods aside, or raises `InsufficientStock` and none."""
     short = {}
     for product, quantity in sorted(quantities.items(), key=lambda item: item[0].sku):
         level = StockLevel.objects.filter(product=product)
         enough = level.filter(on_hand__gte=F("reserved") + quantity)
-        if not enough.update(reserved=F("reserved") + quantity, updated_at=timezone.now()):
+        if not _change(enough, reserved=quantity):
             short[product.sku] = level.get().available
     if short:
         raise InsufficientStock(short)
@@ -56,13 +71,15 @@ def reserve(*, order_id: UUID, customer: User, quantities: Mapping[Product, int]
         ReservationLine(reservation=reservation, product=product, quantity=quantity)
         for product, quantity in quantities.items()
     )
-    return reservation
+    _tell_levels(product.pk for product in quantities)
+    prefetch_related_objects([reservation], WITH_PRODUCTS)
+    return _tell(reservation)
 
 
-@transaction.atomic
+@writing("stock")
 def commit(*, reservation: Reservation) -> Reservation:
     """Takes the goods out of stock; once only. Raises `ReservationReleasedError` when they went back."""
-    reservation = Reservation.objects.select_for_update().get(pk=reservation.pk)
+    reservation = RESERVATIONS.rows().select_for_update(of=("self",)).get(pk=reservation.pk)
     if reservation.status == Reservation.Status.RELEASED:
         raise ReservationReleasedError
     if reservation.status == Reservation.Status.HELD:
@@ -71,10 +88,10 @@ def commit(*, reservation: Reservation) -> Reservation:
     return reservation
 
 
-@transaction.atomic
+@writing("stock")
 def release(*, reservation: Reservation) -> Reservation:
     """Puts the goods back, held or committed; once only."""
-    reservation = Reservation.objects.select_for_update().get(pk=reservation.pk)
+    reservation = RESERVATIONS.rows().select_for_update(of=("self",)).get(pk=reservation.pk)
     if reservation.status == Reservation.Status.HELD:
         _move(reservation, on_hand=0, reserved=-1)
     elif reservation.status == Reservation.Status.COMMITTED:
@@ -91,14 +108,33 @@ def release_order(*, order_id: UUID) -> None:
 
 def _move(reservation: Reservation, *, on_hand: int, reserved: int) -> None:
     """Adds each line's quantity, times the sign given, to the two counts of its level."""
-    for line in reservation.lines.order_by("product__sku"):
-        StockLevel.objects.filter(product_id=line.product_id).update(
-            on_hand=F("on_hand") + on_hand * line.quantity,
-            reserved=F("reserved") + reserved * line.quantity,
-            updated_at=timezone.now(),
-        )
+    for line in sorted(reservation.lines.all(), key=lambda line: line.product.sku):
+        level = StockLevel.objects.filter(product_id=line.product_id)
+        _change(level, on_hand=on_hand * line.quantity, reserved=reserved * line.quantity)
+        _tell_levels([line.product_id])
+
+
+def _change(levels: QuerySet[StockLevel], *, on_hand: int = 0, reserved: int = 0) -> int:
+    """Adds to the counts of those levels that still meet the condition; how many these are."""
+    return levels.update(
+        on_hand=F("on_hand") + on_hand,
+        reserved=F("reserved") + reserved,
+        version=F("version") + 1,
+        updated_at=timezone.now(),
+    )
 
 
 def _set_status(reservation: Reservation, status: Reservation.Status) -> None:
     reservation.status = status
     reservation.save(update_fields=["status"])
+    _tell(reservation)
+
+
+def _tell(reservation: Reservation) -> Reservation:
+    state = RESERVATIONS.state(reservation)
+    record(EVENTS[reservation.status], reservation.public_id, reservation.version, state)
+    return reservation
+
+
+def _tell_levels(product_ids: Iterable[int]) -> None:
+    record_at_end(level_changes, product_ids)
