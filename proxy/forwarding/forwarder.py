@@ -188,6 +188,7 @@ class Forwarder:
         self.counters.gauges.in_flight = len(self.in_flight)
         self.counters.gauges.connections = len(self.clients)
         self.counters.gauges.upstream_idle = sum(pool.idle for pool in self._pools.values())
+        self.counters.gauges.paths_remembered = self.active.table.remembered
         self.counters.table_resets = self.parser.table.resets + RESPONSE_PARSER.table.resets
         if self.access_log is not None:
             self.counters.log_lines_dropped = self.access_log.dropped

@@ -45,6 +45,7 @@ class Gauges:
     tunnels: int = 0
     upstream_connections: int = 0
     upstream_idle: int = 0
+    paths_remembered: int = 0
 
 
 @dataclass(slots=True)
@@ -96,6 +97,7 @@ class Counters:
                 ["strangler_tunnels", {}, self.gauges.tunnels],
                 ["strangler_upstream_connections", {}, self.gauges.upstream_connections],
                 ["strangler_upstream_connections_idle", {}, self.gauges.upstream_idle],
+                ["strangler_paths_remembered", {}, self.gauges.paths_remembered],
             ],
         }
 

@@ -34,6 +34,7 @@ HELP: Mapping[str, str] = {
     "strangler_tunnels": "Upgraded connections, WebSockets mostly, that are open.",
     "strangler_upstream_connections": "Connections to upstreams that are open.",
     "strangler_upstream_connections_idle": "Connections to upstreams that wait for a request.",
+    "strangler_paths_remembered": "Paths whose routes are known without a search; bounded, then begun anew.",
     "strangler_upstream_connects_total": "Connections made to upstreams.",
     "strangler_upstream_failures_total": "Attempts that failed, by upstream and outcome.",
     "strangler_refusals_total": "Requests refused before an upstream was chosen, by outcome.",

@@ -68,6 +68,11 @@ class PathIndex:
         self._regexes = tuple(regexes)
         self._expressions = Expressions([claim.path.text for claim in regexes])
 
+    @property
+    def remembered(self) -> int:
+        """How many paths are known without a walk; at most `MAX_REMEMBERED`."""
+        return len(self._seen)
+
     def match(self, head: Head, method: str, path: str) -> CompiledRoute | None:
         """The first claim that holds. `method` and `path` are the head's."""
         claims = self._seen.get(path)

@@ -39,6 +39,11 @@ class RouteTable:
                     return claim
         return None
 
+    @property
+    def remembered(self) -> int:
+        """How many paths are known without a walk, over all hosts and priorities."""
+        return sum(index.remembered for tier in self._tiers for index in tier.all())
+
     def linear_match(self, head: Head) -> CompiledRoute | None:
         """The same answer, found by asking every claim in rank order: the definition that `match` must agree with."""
         return next((claim for claim in self.ranked if claim.claims(head)), None)
@@ -61,6 +66,12 @@ class _Tier:
     @property
     def ignores_hosts(self) -> bool:
         return not self._exact and not self._suffixes
+
+    def all(self) -> Iterator[PathIndex]:
+        yield from self._exact.values()
+        yield from self._suffixes.values()
+        if self.any_host is not None:
+            yield self.any_host
 
     def indexes(self, host: str) -> Iterator[PathIndex]:
         if host in self._exact:

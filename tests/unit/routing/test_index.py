@@ -1,5 +1,6 @@
 """What the index must not do, whatever the request: look at what cannot match."""
 
+from proxy.routing.index import LONGEST_REMEMBERED, MAX_REMEMBERED
 from tests.support.routing import head, match, route, table
 
 
@@ -40,3 +41,13 @@ def test_regexes_are_asked_after_every_other_path():
     routes = table(route("re", "~/a/.*"), route("post", "POST /a/**"), route("re-post", "POST ~/a/b"))
     assert routes.match(head("POST /a/b")).route.name == "post"
     assert routes.match(head("GET /a/b")).route.name == "re"
+
+
+def test_what_is_remembered_of_paths_is_bounded():
+    routes = table(route("all", "/a/**"), route("other", match("/a/**", host="b.example")))
+    for number in range(MAX_REMEMBERED + 10):
+        assert routes.match(head(f"GET /a/{number}")).route.name == "all"
+    assert 0 < routes.remembered <= 2 * MAX_REMEMBERED
+    before = routes.remembered
+    routes.match(head("GET /a/" + "x" * LONGEST_REMEMBERED))
+    assert routes.remembered == before
