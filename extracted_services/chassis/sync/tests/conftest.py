@@ -1,5 +1,5 @@
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 from shutil import copyfile
 
@@ -12,6 +12,14 @@ from extracted_services.chassis.sync.inbox import Inbox
 from extracted_services.chassis.sync.ownership import own
 from extracted_services.chassis.sync.tests.service import ENTITIES, SCHEMA, States
 from tests.support.postgres import Postgres
+
+AS_NEW = """
+    TRUNCATE outbox, inbox, sync_conflicts, states, answers;
+    UPDATE ownership SET owner = 'legacy', epoch = 1;
+    UPDATE outbox_position SET last = 0;
+    UPDATE inbox_position SET last = 0, duplicates = 0, imported_at = NULL;
+    UPDATE relay_lease SET holder = '', expires_at = '2000-01-01'
+"""
 
 
 async def _migrate(url: str) -> None:
@@ -34,17 +42,17 @@ def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def migrated_template(postgres: Postgres) -> str:
+def migrated_database(postgres: Postgres) -> str:
     name = postgres.create_database()
     asyncio.run(_migrate(postgres.url(name)))
     return name
 
 
 @pytest.fixture
-def postgresql_url(postgres: Postgres, migrated_template: str) -> Iterator[str]:
-    name = postgres.create_database(template=migrated_template)
-    yield postgres.url(name)
-    postgres.drop_database(name)
+def postgresql_url(postgres: Postgres, migrated_database: str) -> str:
+    """One database for all tests, made as it was when it was new."""
+    postgres.execute(AS_NEW, migrated_database)
+    return postgres.url(migrated_database)
 
 
 @pytest.fixture

@@ -136,14 +136,14 @@ async def test_a_fence_is_not_kept_out_by_writers_that_overlap_for_ever(owning: 
             try:
                 async with writing(owning) as connection:
                     await require_owner(connection, "payment")
-                    await asyncio.sleep(0.01)
+                    await asyncio.sleep(0.03)
             except NotOwner:
                 return
             written += 1
             if written == 20:
                 is_busy.set()
 
-    writers = [asyncio.create_task(write_until_refused()) for _ in range(4)]
+    writers = [asyncio.create_task(write_until_refused()) for _ in range(12)]
     try:
         async with asyncio.timeout(5):
             await is_busy.wait()
