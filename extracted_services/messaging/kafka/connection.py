@@ -58,13 +58,17 @@ async def administering(address: Address) -> AsyncIterator[AIOKafkaAdminClient]:
 async def inspecting(
     address: Address, partitions: Sequence[Any] = (), *, group: str | None = None
 ) -> AsyncIterator[AIOKafkaConsumer]:
-    """A consumer that belongs to no group and reads those partitions; of `group` it sees the positions."""
+    """A consumer that is no member of a group: it may read those partitions, and commit positions of `group`.
+
+    They are paused, so that nothing is fetched in the background that nobody asked for.
+    """
     with translated(address):
         consumer = AIOKafkaConsumer(
             group_id=group, enable_auto_commit=False, auto_offset_reset="earliest", **address.settings()
         )
         if partitions:
             consumer.assign(list(partitions))
+            consumer.pause(*partitions)
         try:
             await consumer.start()
             yield consumer

@@ -20,7 +20,7 @@ async def lag(address: Address, group: str, topics: Sequence[str]) -> int:
         places = await partitions(admin, topics)
     if not places:
         return 0
-    async with inspecting(address, places, group=group) as consumer:
+    async with inspecting(address, group=group) as consumer:
         ends = await consumer.end_offsets(places)
         starts = await consumer.beginning_offsets(places)
         positions = {place: await position(consumer, place, starts[place]) for place in places}
@@ -55,6 +55,7 @@ async def last(consumer: AIOKafkaConsumer, place: TopicPartition, limit: int) ->
     end = (await consumer.end_offsets([place]))[place]
     first = max((await consumer.beginning_offsets([place]))[place], end - limit)
     consumer.seek(place, first)
+    consumer.resume(place)
     found: list[DeadLetter] = []
     while first < end:
         records = (await consumer.getmany(place, timeout_ms=READ_MILLISECONDS)).get(place, [])
@@ -62,6 +63,7 @@ async def last(consumer: AIOKafkaConsumer, place: TopicPartition, limit: int) ->
             break
         found += filter(None, map(dead_letter_of, records))
         first = records[-1].offset + 1
+    consumer.pause(place)
     return found
 
 
@@ -82,6 +84,8 @@ async def replay(address: Address, group: str, topic: str, since: Position) -> i
             raise LookupError(f"group {group} has handled nothing of topic {topic}")
         targets = await offsets_since(consumer, list(reached), since)
         back = {place: target for place, target in targets.items() if target < reached[place]}
+        if not back:
+            return 0
         try:
             await consumer.commit(back)
         except CommitFailedError as error:

@@ -167,7 +167,8 @@ def pace(consumer: AIOKafkaConsumer) -> None:
     async def paced(*request: Any) -> Any:
         found = await fetch(*request)
         if not found:
-            await asyncio.sleep(EMPTY_SECONDS)
+            with contextlib.suppress(asyncio.CancelledError):  # as the fetcher's own tasks do: it awaits them bare
+                await asyncio.sleep(EMPTY_SECONDS)
         return found
 
     fetcher._proc_fetch_request = paced
