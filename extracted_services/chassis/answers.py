@@ -40,14 +40,14 @@ class Answer:
         return self.status != 0
 
     def as_data(self) -> dict[str, Any]:
-        """As an event carries it: customer, path, key, body_hash, status, location, body."""
-        return {**asdict(self.asked), "status": self.status, "location": self.location, "body": self.body}
+        """As an event carries it: customer, path, key, body_hash, status, location ("": none), body."""
+        return {**asdict(self.asked), "status": self.status, "location": self.location or "", "body": self.body}
 
 
 def read_answer(data: dict[str, Any]) -> Answer:
     """The inverse of `as_data`."""
     asked = Asked(*(data[name] for name in ("customer", "path", "key", "body_hash")))
-    return Answer(asked, data["status"], data["location"], data["body"])
+    return Answer(asked, data["status"], data["location"] or None, data["body"])
 
 
 def fingerprint(body: object) -> str:

@@ -17,8 +17,8 @@ from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, NotSupportedEr
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-LOCK_TIMEOUT_SECONDS = 10
-CONNECT_TIMEOUT_SECONDS = 5
+LOCK_SECONDS = 10.0
+CONNECT_SECONDS = 5
 
 _OUR_MISTAKES = (DataError, IntegrityError, NotSupportedError, ProgrammingError)  # not the database's: let them be seen
 _READ_ONLY = "chassis_read_only"
@@ -29,10 +29,13 @@ class DatabaseUnavailable(Exception):
     """The database cannot be opened or asked; says why in one line, without secrets."""
 
 
-def open_engine(url: URL) -> AsyncEngine:
-    """The one engine of a process; `dispose()` it at the end. Opens no connection yet. Raises DatabaseUnavailable."""
+def open_engine(url: URL, *, lock_seconds: float = LOCK_SECONDS) -> AsyncEngine:
+    """The one engine of a process; `dispose()` it at the end. Opens no connection yet. Raises DatabaseUnavailable.
+
+    Whoever waits longer than `lock_seconds` for what another transaction holds gets DatabaseUnavailable.
+    """
     try:
-        return _open_sqlite(url) if url.get_backend_name() == "sqlite" else _open_server(url)
+        return _open_sqlite(url, lock_seconds) if url.get_backend_name() == "sqlite" else _open_server(url, lock_seconds)
     except ModuleNotFoundError as problem:
         raise DatabaseUnavailable(
             f"the driver for {url.get_backend_name()} is not installed ({problem.name})"
@@ -71,7 +74,7 @@ def _turn(engine: AsyncEngine) -> AbstractAsyncContextManager[object]:
 @asynccontextmanager
 async def _waiting(lock: asyncio.Lock) -> AsyncIterator[None]:
     try:
-        async with asyncio.timeout(LOCK_TIMEOUT_SECONDS):
+        async with asyncio.timeout(LOCK_SECONDS):
             await lock.acquire()
     except TimeoutError:
         raise DatabaseUnavailable("the database is busy") from None
@@ -91,21 +94,20 @@ def _telling_unavailability() -> Iterator[None]:
         raise DatabaseUnavailable(_describe(problem)) from problem
 
 
-def _open_sqlite(url: URL) -> AsyncEngine:
+def _open_sqlite(url: URL, lock_seconds: float) -> AsyncEngine:
     if url.database:
         _make_folder(Path(url.database))
-    engine = create_async_engine(url, connect_args={"timeout": LOCK_TIMEOUT_SECONDS})
+    engine = create_async_engine(url, hide_parameters=True, connect_args={"timeout": lock_seconds})
     event.listen(engine.sync_engine, "connect", _prepare_sqlite)
     event.listen(engine.sync_engine, "begin", _begin_immediate)
     return engine
 
 
-def _open_server(url: URL) -> AsyncEngine:
+def _open_server(url: URL, lock_seconds: float) -> AsyncEngine:
     # A connection that a restarted server has cut is found by the ping, and replaced, before a request is lost on it.
-    limits = f"-c lock_timeout={LOCK_TIMEOUT_SECONDS}s -c TimeZone=UTC"
-    return create_async_engine(
-        url, pool_pre_ping=True, connect_args={"connect_timeout": CONNECT_TIMEOUT_SECONDS, "options": limits}
-    )
+    limits = f"-c lock_timeout={round(lock_seconds * 1000)}ms -c TimeZone=UTC"
+    connecting = {"connect_timeout": CONNECT_SECONDS, "options": limits}
+    return create_async_engine(url, hide_parameters=True, pool_pre_ping=True, connect_args=connecting)
 
 
 def _make_folder(file: Path) -> None:

@@ -7,7 +7,7 @@ has one writer anyway, PostgreSQL makes it wait at the key), and finds the answe
 from datetime import UTC, datetime
 
 from alembic import op
-from sqlalchemy import Column, Integer, MetaData, String, Table, Text, select, update
+from sqlalchemy import Column, ColumnElement, Integer, MetaData, String, Table, Text, and_, delete, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -52,24 +52,20 @@ class KeptAnswers:
         return kept
 
     async def keep(self, answer: Answer) -> None:
-        """Give the answer to a claim."""
-        table = self._table
-        statement = update(table).where(
-            table.c.customer == answer.asked.customer,
-            table.c.path == answer.asked.path,
-            table.c.key == answer.asked.key,
-        )
-        await self._connection.execute(
-            statement.values(status=answer.status, location=answer.location or "", body=answer.body)
-        )
+        """Give the answer to a claim, or another in place of the one that was given."""
+        values = {"status": answer.status, "location": answer.location or "", "body": answer.body}
+        await self._connection.execute(update(self._table).where(self._is(answer.asked)).values(values))
 
-    async def adopt(self, answer: Answer) -> None:
-        """Take over an answer that the other side gave; one that is given here already stays as it is."""
+    async def forget(self, asked: Asked) -> None:
+        """Take a claim back: the request may be done anew."""
+        await self._connection.execute(delete(self._table).where(self._is(asked)))
+
+    async def adopt(self, answer: Answer, *, replace: bool = False) -> None:
+        """Take over an answer that the other side gave. One that is given here stays, unless it is to be replaced."""
         if await self._insert(answer):
             return
-        asked = answer.asked
-        kept = await self.find(asked.customer, asked.path, asked.key)
-        if kept is not None and not kept.is_given and kept.asked == asked:
+        kept = await self.find(answer.asked.customer, answer.asked.path, answer.asked.key)
+        if kept is not None and kept.asked == answer.asked and (replace or not kept.is_given):
             await self.keep(answer)
 
     async def find(self, customer: str, path: str, key: str) -> Answer | None:
@@ -79,6 +75,10 @@ class KeptAnswers:
         if row is None:
             return None
         return Answer(Asked(row.customer, row.path, row.key, row.body_hash), row.status, row.location or None, row.body)
+
+    def _is(self, asked: Asked) -> ColumnElement[bool]:
+        table = self._table
+        return and_(table.c.customer == asked.customer, table.c.path == asked.path, table.c.key == asked.key)
 
     async def _insert(self, answer: Answer) -> bool:
         asked = answer.asked
@@ -93,7 +93,9 @@ class KeptAnswers:
             body=answer.body,
             created_at=datetime.now(UTC),
         )
-        return (await self._connection.execute(statement.on_conflict_do_nothing())).rowcount == 1
+        # Asked to return the row, since not every driver counts what an INSERT has left out.
+        written = await self._connection.execute(statement.on_conflict_do_nothing().returning(self._table.c.key))
+        return written.one_or_none() is not None
 
 
 def _columns() -> tuple[Column[str] | Column[int] | Column[datetime], ...]:
