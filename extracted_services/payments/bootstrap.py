@@ -4,19 +4,17 @@ import asyncio
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import datetime
 from uuid import uuid4
 
-from sqlalchemy.ext.asyncio import AsyncEngine
 from starlette.applications import Starlette
 
-from extracted_services.chassis.database import open_engine, reading
+from extracted_services.chassis.database import open_engine
 from extracted_services.chassis.identifiers import uuid7
 from extracted_services.chassis.internal_token import choose_internal_token
 from extracted_services.chassis.keys import IssuersKeys
 from extracted_services.chassis.server import serve
 from extracted_services.chassis.sync import endpoints as sync
-from extracted_services.chassis.sync.inbox import Inbox, find_imported_at
+from extracted_services.chassis.sync.inbox import Inbox
 from extracted_services.chassis.sync.outbox import utc_now
 from extracted_services.chassis.sync.worker import SyncWorker
 from extracted_services.chassis.web.app import create_app
@@ -63,7 +61,7 @@ def build_app(settings: Settings) -> Starlette:
     worker = SyncWorker("payments", holder, engine, bus, inbox)
     book = SqlBook(engine, worker.poke)
     till, register = build_till(settings, book), SqlRegister(engine)
-    gate = Gate(book, lambda: _find_imported_at(engine))
+    gate = Gate(register.is_filled)
 
     @asynccontextmanager
     async def lifetime() -> AsyncIterator[None]:
@@ -111,8 +109,3 @@ async def audit(settings: Settings) -> Agreement:
         return compare(accounts, await auditor.read_entries())
     finally:
         await engine.dispose()
-
-
-async def _find_imported_at(engine: AsyncEngine) -> datetime | None:
-    async with reading(engine) as connection:
-        return await find_imported_at(connection, [ENTITY])

@@ -8,6 +8,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from extracted_services.chassis.database import reading
 from extracted_services.chassis.keyset import behind
 from extracted_services.chassis.paging import NEWEST_FIRST, Page, PageRequest, cut_page
+from extracted_services.chassis.sync.inbox import find_imported_at
+from extracted_services.chassis.sync.tables import ownership
+from extracted_services.payments.adapters.book import ENTITY
 from extracted_services.payments.adapters.rows import read_payment
 from extracted_services.payments.adapters.tables import payments
 from extracted_services.payments.domain.payment import Payment
@@ -36,6 +39,12 @@ class SqlRegister:
         async with reading(self._engine) as connection:
             row = (await connection.execute(query)).one_or_none()
         return None if row is None else read_payment(row)
+
+    async def is_filled(self) -> bool:
+        """Whether a whole backfill has ended, or payments were handed to this side at some time (an epoch above 1)."""
+        async with reading(self._engine) as connection:
+            epoch = await connection.scalar(select(ownership.c.epoch).where(ownership.c.entity == ENTITY))
+            return (epoch or 0) > 1 or await find_imported_at(connection, [ENTITY]) is not None
 
     async def list_of_order(self, order_id: str) -> list[Payment]:
         query = select(payments).where(payments.c.order_id == order_id).order_by(payments.c.id)
