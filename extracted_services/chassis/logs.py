@@ -41,5 +41,6 @@ def configure_logging(level: str, service: str) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
+    logging.getLogger("stamina").setLevel(logging.ERROR)  # the client tells of its retries itself
     for chatty in ("aiokafka", "aiosqlite", "alembic", "asyncio", "dbos", "httpcore", "httpx"):
         logging.getLogger(chatty).setLevel(max(logging.WARNING, root.level))
