@@ -41,7 +41,10 @@ class Applier(Protocol):
         data: Mapping[str, Any] | None,
         /,
     ) -> None:
-        """Make the aggregate exactly this, adding it if there is none; `data` None: it is removed."""
+        """Make the aggregate exactly this, adding it if there is none; `data` None: it is removed.
+
+        By UPDATE where there is one: who waits for the row's lock would find nothing after a DELETE.
+        """
 
     async def keep_answer(self, connection: AsyncConnection, answer: Mapping[str, Any], /, *, replace: bool) -> None:
         """Keep a first answer: customer, path, key, body_hash, status, location, body.
@@ -71,7 +74,9 @@ class Inbox:
         last = await lock_positions(connection, event.aggregate_type)
         if event.position is not None and await _is_applied(connection, event.aggregate_type, event.position, last):
             await _count_duplicate(connection, event.aggregate_type)
-            return DUPLICATE
+            if not await _was_buried(connection, event.id):
+                return DUPLICATE
+            return await self._apply(connection, event)  # replayed by hand, and this time understood
         decision = await self._apply(connection, event)
         if event.position is not None:
             await _mark_applied(connection, event.aggregate_type, event.position, last)
@@ -91,7 +96,10 @@ class Inbox:
         return {decision.value: count for decision, count in made.items()}
 
     async def bury(self, connection: AsyncConnection, traces: Traces, reason: str) -> None:
-        """Record an event that nobody could take in as a conflict, and go on behind its position."""
+        """Record an event that nobody could take in as a conflict, and go on behind its position.
+
+        When it comes again and can be taken in by then, it is; the conflict stays on record.
+        """
         last = await lock_positions(connection, traces.entity)
         if await _is_applied(connection, traces.entity, traces.position, last):
             return
@@ -157,10 +165,17 @@ async def find_imported_at(connection: AsyncConnection, entities: Collection[str
 
 
 async def _is_applied(connection: AsyncConnection, entity: str, position: int, last: int) -> bool:
-    if position <= last:
-        return True
+    if position <= last + 1:  # the next one is never kept above the gap: it would have closed it
+        return position <= last
     query = select(inbox.c.position).where(inbox.c.entity == entity, inbox.c.position == position)
     return (await connection.execute(query)).first() is not None
+
+
+async def _was_buried(connection: AsyncConnection, event_id: str) -> bool:
+    dead = select(sync_conflicts.c.id).where(
+        sync_conflicts.c.event_id == event_id, sync_conflicts.c.peer_version.is_(None)
+    )
+    return (await connection.execute(dead)).first() is not None
 
 
 async def _mark_applied(connection: AsyncConnection, entity: str, position: int, last: int) -> None:

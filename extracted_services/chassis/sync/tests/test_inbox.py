@@ -181,6 +181,16 @@ async def test_a_dead_letter_is_a_conflict_and_does_not_hold_up_the_rest(engine:
     assert (row.local_version, row.local_state, row.peer_state) == (None, None, None)
 
 
+async def test_a_dead_letter_that_is_replayed_after_a_repair_is_taken_in(engine: AsyncEngine, inbox: Inbox) -> None:
+    event = told(1, 1)
+    async with writing(engine) as connection:
+        await inbox.bury(connection, Traces(event.id, "payment", "legacy", 1, ID), "a mistake of ours")
+
+    assert await take(engine, inbox, event, event) == ["take", "old"]
+    assert await find(engine) == Local(1, 1, payment(ID))
+    assert len(await conflicts(engine)) == 1
+
+
 async def test_a_backfill_covers_positions_that_the_bus_has_forgotten(engine: AsyncEngine, inbox: Inbox) -> None:
     for position in (90, 101, 102, 104):
         await take(engine, inbox, told(position, position))
