@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Row, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from extracted_services.chassis.answers import Answer, Asked
+from extracted_services.chassis.answers import read_answer
 from extracted_services.chassis.kept_answers import KeptAnswers
 from extracted_services.contracts.takeover import Local
 from extracted_services.orders.adapters.rows import read_order, write_order
@@ -56,14 +56,7 @@ class OrderApplier:
         self._notify(id)  # before the commit: whoever is woken looks again soon
 
     async def keep_answer(self, connection: AsyncConnection, answer: Mapping[str, Any], *, replace: bool) -> None:
-        asked = Asked(*(answer[name] for name in ("customer", "path", "key", "body_hash")))
-        told = Answer(asked, answer["status"], answer["location"] or None, answer["body"])
-        kept = KeptAnswers(kept_answers, connection)
-        found = await kept.find(asked.customer, asked.path, asked.key)
-        if found is not None and replace:
-            await kept.keep(told)
-        elif found is None or not found.is_given:
-            await kept.adopt(told)
+        await KeptAnswers(kept_answers, connection).adopt(read_answer(dict(answer)), replace=replace)
 
     async def page(
         self, connection: AsyncConnection, kind: str, after: str | None, limit: int

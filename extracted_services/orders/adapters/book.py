@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
-from sqlalchemy import ColumnElement, delete, exists, insert, select, update
+from sqlalchemy import ColumnElement, exists, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from extracted_services.chassis import trace
@@ -72,9 +72,7 @@ class SqlUnit:
         return await self._kept.claim(asked) is None
 
     async def forget(self, asked: Asked) -> None:
-        kept = kept_answers.c
-        same_key = (kept.customer == asked.customer, kept.path == asked.path, kept.key == asked.key)
-        await self._connection.execute(delete(kept_answers).where(*same_key, kept.status == 0))
+        await self._kept.forget(asked)
 
     async def lock(self, order_id: str) -> Order | None:
         row = (await self._connection.execute(select(orders).where(orders.c.id == order_id).with_for_update())).first()
