@@ -10,7 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 async def insert_missing(connection: AsyncConnection, table: Table, row: Mapping[str, Any]) -> bool:
     """Insert the row if its key is not there; whether that was so."""
-    return (await connection.execute(_insert(connection, table).values(row).on_conflict_do_nothing())).rowcount == 1
+    statement = _insert(connection, table).values(row).on_conflict_do_nothing().returning(*table.primary_key)
+    return (await connection.execute(statement)).first() is not None
 
 
 async def put(connection: AsyncConnection, table: Table, row: Mapping[str, Any]) -> None:

@@ -89,6 +89,8 @@ def environment(tmp_path: Path, shop: Shop) -> dict[str, str]:
         **{name: value for name, value in os.environ.items() if name not in VARIABLES},
         "PORT": "0",
         "DATABASE_URL": f"sqlite:///{tmp_path / 'var' / 'inventory.db'}",
+        "BROKER_URL": f"sqlite:///{tmp_path / 'var' / 'broker.db'}",
+        "INTERNAL_TOKEN": "a-token",
         "LEGACY_URL": shop.url,
     }
 
@@ -208,4 +210,4 @@ def test_a_port_in_use_ends_it_with_2(environment: dict[str, str]) -> None:
 
 
 def test_migrate_prints_the_revision(environment: dict[str, str]) -> None:
-    assert run(environment, "migrate").stdout == "0001\n"
+    assert run(environment, "migrate").stdout == "0002\n"

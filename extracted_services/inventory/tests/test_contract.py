@@ -20,10 +20,19 @@ async def part(api: httpx.AsyncClient) -> dict[str, Any]:
 
 
 async def test_it_gives_out_the_paths_it_serves_and_no_others(part: dict[str, Any]) -> None:
-    assert list(part["paths"]) == ["/api/products", "/api/products/{sku}", "/api/stock", "/api/stock/{sku}"]
+    assert list(part["paths"]) == [
+        "/api/products",
+        "/api/products/{sku}",
+        "/api/stock",
+        "/api/stock/{sku}",
+        "/api/reservations",
+        "/api/reservations/{reservation_id}",
+        "/api/reservations/{reservation_id}/commit",
+        "/api/reservations/{reservation_id}/release",
+    ]
     assert [tag["name"] for tag in part["tags"]] == list(TAGS)
     assert "Order" not in part["components"]["schemas"]
-    assert {"Product", "StockLevel", "Problem", "Sku", "Money"} <= set(part["components"]["schemas"])
+    assert {"Product", "StockLevel", "Reservation", "Problem", "Sku", "Money"} <= set(part["components"]["schemas"])
 
 
 def test_what_it_gives_out_is_the_contracts_own_text() -> None:

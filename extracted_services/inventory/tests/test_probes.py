@@ -7,7 +7,7 @@ import pytest
 from extracted_services.inventory.bootstrap import build_app
 from extracted_services.inventory.domain.backfill import Run
 from extracted_services.inventory.service_layer.ports import SourceUnreachable
-from extracted_services.inventory.settings import Settings
+from extracted_services.inventory.settings import Settings, read_settings
 from extracted_services.inventory.tests.shop import ShopInMemory
 
 pytestmark = pytest.mark.anyio
@@ -39,8 +39,10 @@ async def test_it_is_ready_once_a_whole_copy_was_made(api: httpx.AsyncClient, fi
         "ready": True,
         "checks": {
             "database": {"problem": None},
+            "broker": {"problem": None, "lag": 0},
             "backfill": {
                 "problem": None,
+                "imported_at": None,
                 "finished": {
                     "started_at": "2026-03-01T09:30:00.000Z",
                     "finished_at": "2026-03-01T09:30:00.000Z",
@@ -66,22 +68,21 @@ async def test_it_stays_ready_while_a_later_copy_is_made(api: httpx.AsyncClient,
     assert answer.json()["checks"]["backfill"]["unfinished"]["products"] == 2
 
 
-async def test_a_database_that_was_never_migrated_is_not_ready(settings: Settings) -> None:
-    app = build_app(settings)
+async def test_a_database_that_was_never_migrated_is_not_ready(empty: Settings) -> None:
+    app = build_app(empty)
     async with (
         app.router.lifespan_context(app),
         httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://inventory.test") as client,
     ):
         answer = await client.get("/readyz")
         assert answer.status_code == 503
-        assert answer.json()["checks"]["database"]["problem"] == "the database is at no revision, not 0001"
+        assert answer.json()["checks"]["database"]["problem"] == "the database is at no revision, not 0002"
 
 
-async def test_a_database_that_breaks_is_told_by_readyz_and_answered_with_503(
-    settings: Settings, tmp_path: Path
-) -> None:
-    (tmp_path / "inventory.db").write_text("this is a text, and no database at all")
-    app = build_app(settings)
+async def test_a_database_that_breaks_is_told_by_readyz_and_answered_with_503(tmp_path: Path) -> None:
+    file, broker = tmp_path / "inventory.db", tmp_path / "broker.db"
+    file.write_text("this is a text, and no database at all")
+    app = build_app(read_settings({"DATABASE_URL": f"sqlite:///{file}", "BROKER_URL": f"sqlite:///{broker}"}))
     async with (
         app.router.lifespan_context(app),
         httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://inventory.test") as client,

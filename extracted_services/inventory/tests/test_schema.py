@@ -11,8 +11,8 @@ from extracted_services.inventory.settings import Settings
 pytestmark = pytest.mark.anyio
 
 
-async def test_the_migrations_make_the_tables_that_the_code_uses(settings: Settings) -> None:
-    engine = open_engine(settings.database)
+async def test_the_migrations_make_the_tables_that_the_code_uses(empty: Settings) -> None:
+    engine = open_engine(empty.database)
 
     assert await SCHEMA.migrate(engine) == SCHEMA.newest_revision() == await SCHEMA.read_revision(engine)
     async with writing(engine) as connection:
@@ -20,8 +20,8 @@ async def test_the_migrations_make_the_tables_that_the_code_uses(settings: Setti
     await engine.dispose()
 
 
-async def test_a_database_that_was_changed_by_hand_is_not_served(settings: Settings) -> None:
-    engine = open_engine(settings.database)
+async def test_a_database_that_was_changed_by_hand_is_not_served(empty: Settings) -> None:
+    engine = open_engine(empty.database)
     await SCHEMA.migrate(engine)
     async with writing(engine) as connection:
         await connection.execute(text("DROP TABLE stock_levels"))
