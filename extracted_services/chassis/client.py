@@ -88,6 +88,10 @@ class Retries:
     jitter: float = 0.2
 
 
+ONCE = Retries(attempts=1)
+"""For a caller that asks again itself."""
+
+
 class ServiceClient:
     """Requests to one service. `aclose()` it at the end, or use it as a context."""
 

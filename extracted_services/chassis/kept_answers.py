@@ -42,18 +42,23 @@ class KeptAnswers:
         What was kept `is_given` unless the first request committed its claim before it knew the answer.
         Raises KeyReused.
         """
-        if await self._insert(Answer(asked, 0, None, "")):
-            return None
-        kept = await self.find(asked.customer, asked.path, asked.key)
-        if kept is None:  # answers are never removed while a request waits at their key
-            raise LookupError("a kept answer has vanished")
+        kept = None
+        while kept is None:  # a claim may be taken back between the two statements
+            if await self._insert(Answer(asked, 0, None, "")):
+                return None
+            kept = await self.find(asked.customer, asked.path, asked.key)
         if kept.asked.body_hash != asked.body_hash:
             raise KeyReused
         return kept
 
     async def keep(self, answer: Answer) -> None:
         """Give the answer to a claim, or another in place of the one that was given."""
-        values = {"status": answer.status, "location": answer.location or "", "body": answer.body}
+        values = {
+            "body_hash": answer.asked.body_hash,
+            "status": answer.status,
+            "location": answer.location or "",
+            "body": answer.body,
+        }
         await self._connection.execute(update(self._table).where(self._is(answer.asked)).values(values))
 
     async def forget(self, asked: Asked) -> None:
@@ -61,11 +66,12 @@ class KeptAnswers:
         await self._connection.execute(delete(self._table).where(self._is(asked)))
 
     async def adopt(self, answer: Answer, *, replace: bool = False) -> None:
-        """Take over an answer that the other side gave. One that is given here stays, unless it is to be replaced."""
+        """Take over an answer that the other side gave. It fills a claim of the same request; what stands here
+        otherwise stays, unless it is to be replaced."""
         if await self._insert(answer):
             return
         kept = await self.find(answer.asked.customer, answer.asked.path, answer.asked.key)
-        if kept is not None and kept.asked == answer.asked and (replace or not kept.is_given):
+        if replace or (kept is not None and kept.asked == answer.asked and not kept.is_given):
             await self.keep(answer)
 
     async def find(self, customer: str, path: str, key: str) -> Answer | None:

@@ -117,11 +117,14 @@ async def test_an_answer_of_the_other_side_fills_a_claim_of_the_same_body_only(e
     async with writing(engine) as connection:
         answers = KeptAnswers(table, connection)
         await answers.claim(ASKED)
-        await answers.adopt(foreign, replace=True)
+        await answers.adopt(foreign)
         assert await answers.find(ASKED.customer, ASKED.path, ASKED.key) == Answer(ASKED, 0, None, "")
         await answers.adopt(ANSWER)
-
     assert await find(engine) == ANSWER
+
+    async with writing(engine) as connection:
+        await KeptAnswers(table, connection).adopt(foreign, replace=True)
+    assert await find(engine) == foreign
 
 
 def test_an_answer_travels_whole() -> None:
