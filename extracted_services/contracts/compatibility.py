@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from .envelope import load_schemas
+from .schemas import load_schemas
 from .shapes import Schema
 
 RELEASED = Path(__file__).parent / "events" / "released.json"

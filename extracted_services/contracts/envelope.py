@@ -9,18 +9,15 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cache
-from pathlib import Path
 from typing import Any, NamedTuple
 
-from .shapes import Check, Mismatch, Schema, compile_schema
+from .schemas import compiled
+from .shapes import Mismatch
 
 MOST_BYTES = 256 * 1024
 MOST_POSITION = 2**53 - 1  # what every JSON reader can hold
 SIDES = ("legacy", "service")
 ENTITIES = ("order", "payment", "stock", "product")
-
-_EVENTS = Path(__file__).parent / "events"
 
 
 class BadEvent(Exception):
@@ -249,10 +246,10 @@ def _refuse_unstorable(value: object) -> None:
 def _check(document: object) -> dict[str, Any]:
     """The document, if it is an event of a known type and version, and speaks of one aggregate throughout."""
     try:
-        _checks()["envelope"](document)
+        compiled()["envelope"](document)
         assert isinstance(document, dict)
         name, subject = f"{document['type']}.v{document['schema_version']}", SUBJECTS.get(document["type"])
-        check_data = _checks().get(name)
+        check_data = compiled().get(name)
         if subject is None or check_data is None:
             raise UnknownVersion(f"{name} is not known here")
         check_data(document["data"])
@@ -266,38 +263,3 @@ def _check(document: object) -> dict[str, Any]:
     if (document["aggregate_version"] > 0) is (subject.kind is None):
         raise Malformed(f"{name} cannot have version {document['aggregate_version']}")
     return document
-
-
-@cache
-def _checks() -> Mapping[str, Check]:
-    """`envelope` and `<type>.v<version>` -> what a value must fit; read and compiled once, when first needed."""
-    documents = load_schemas()
-
-    def resolve(reference: str) -> tuple[Schema, str]:
-        document, _, way = reference.partition("#")
-        schema: Any = documents[document]
-        for step in way.strip("/").split("/"):
-            schema = schema[step]
-        return schema, document
-
-    checks = {name: compile_schema(schema, name, resolve) for name, schema in documents.items() if "type" in schema}
-    named = {name.removesuffix(".json"): check for name, check in checks.items() if name != "envelope.v1.json"}
-
-    def check_within_data(check: Check) -> Check:
-        def within(data: Any) -> None:
-            try:
-                check(data)
-            except Mismatch as mismatch:
-                raise mismatch.inside("data") from None
-
-        return within
-
-    return {
-        "envelope": checks["envelope.v1.json"],
-        **{name: check_within_data(check) for name, check in named.items()},
-    }
-
-
-def load_schemas() -> dict[str, Schema]:
-    """File name -> schema, of every schema of this version."""
-    return {file.name: json.loads(file.read_text("utf-8")) for file in sorted(_EVENTS.glob("*.v*.json"))}

@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from extracted_services.contracts.compatibility import find_breaks, load_released
-from extracted_services.contracts.envelope import load_schemas
+from extracted_services.contracts.schemas import load_schemas
 
 API = Path(__file__).parents[1] / "shop-api.yaml"
 

@@ -19,8 +19,8 @@ from extracted_services.contracts.envelope import (
     encode,
     find_traces,
     from_document,
-    load_schemas,
 )
+from extracted_services.contracts.schemas import load_schemas
 from extracted_services.contracts.tests.examples import ANSWER, ID, ORDER, OTHER_ID, make_event
 
 

@@ -11,7 +11,8 @@ from jsonschema.protocols import Validator
 from referencing import Registry
 from referencing.jsonschema import DRAFT202012
 
-from extracted_services.contracts.envelope import SUBJECTS, load_schemas
+from extracted_services.contracts.envelope import SUBJECTS
+from extracted_services.contracts.schemas import load_schemas
 from extracted_services.contracts.shapes import Check, Mismatch, Schema, compile_schema
 from extracted_services.contracts.tests.examples import make_event
 
