@@ -68,6 +68,8 @@ class Server(uvicorn.Server):
 
 
 def _serve() -> None:
+    from legacy_monolith.sync.background import Background  # only possible with settings
+
     environment = settings.ENVIRONMENT
     config = uvicorn.Config(
         "legacy_monolith.config.asgi:application",
@@ -82,7 +84,12 @@ def _serve() -> None:
         server_header=False,
         timeout_graceful_shutdown=GRACE_S,
     )
-    Server(config).run()
+    background = Background(environment.broker_url)
+    background.start()
+    try:
+        Server(config).run()
+    finally:
+        background.stop()
 
 
 if __name__ == "__main__":

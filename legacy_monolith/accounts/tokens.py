@@ -51,7 +51,7 @@ class SigningKey:
     kid: str
 
 
-def issue(user: User, *, now: datetime | None = None) -> str:
+def issue(user: User, *, now: datetime | None = None, lifetime: timedelta = LIFETIME) -> str:
     key = signing_key(settings.TOKEN_KEY_FILE)
     issued = now or datetime.now(UTC)
     claims = {
@@ -59,7 +59,7 @@ def issue(user: User, *, now: datetime | None = None) -> str:
         "sub": str(user.public_id),
         "roles": [CUSTOMER, STAFF] if user.is_staff else [CUSTOMER],
         "iat": issued,
-        "exp": issued + LIFETIME,
+        "exp": issued + lifetime,
         "jti": str(uuid4()),
     }
     return jwt.encode(claims, key.private, algorithm=ALGORITHM, headers={"kid": key.kid})

@@ -4,18 +4,23 @@ A handler gets the request, the caller, and what the path captured; it returns a
 Sessions and cookies play no part here, so there is nothing a foreign page could ride on, and CSRF does not apply.
 """
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from django.core.exceptions import SuspiciousOperation
+from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.csrf import csrf_exempt
 
 from legacy_monolith.accounts import tokens
+from legacy_monolith.sync.ownership import NotOwner
 
 from . import problems
 from .encoding import encode
 from .problems import Problem
+
+logger = logging.getLogger("shop.api")
 
 
 @dataclass(frozen=True)
@@ -29,27 +34,33 @@ class Reply:
         return HttpResponse(encode(self.body), status=self.status, content_type="application/json", headers=headers)
 
 
-@dataclass(frozen=True)
-class Access:
-    """A handler and who may call it: `role` None means anyone, without a token."""
-
-    handler: Callable[..., Reply]
-    role: str | None
+Handler = Callable[..., Reply]
 
 
-def public(handler: Callable[..., Reply]) -> Access:
-    return Access(handler, None)
+def public(handler: Handler) -> Handler:
+    """For anyone, without a token."""
+    return handler
 
 
-def customer(handler: Callable[..., Reply]) -> Access:
-    return Access(handler, tokens.CUSTOMER)
+def customer(handler: Handler) -> Handler:
+    return _with_role(handler, tokens.CUSTOMER)
 
 
-def staff(handler: Callable[..., Reply]) -> Access:
-    return Access(handler, tokens.STAFF)
+def staff(handler: Handler) -> Handler:
+    return _with_role(handler, tokens.STAFF)
 
 
-def endpoint(**methods: Access):
+def _with_role(handler: Handler, role: str) -> Handler:
+    def answer(request: HttpRequest, **captured) -> Reply:
+        caller = tokens.authenticate(request.headers.get("Authorization"))
+        if role not in caller.roles:
+            raise problems.forbidden(role)
+        return handler(request, caller, **captured)
+
+    return answer
+
+
+def endpoint(**methods: Handler):
     """A view that serves the methods named, HEAD wherever GET is, and OPTIONS."""
     served = {**({"GET": methods["GET"], "HEAD": methods["GET"]} if "GET" in methods else {}), **methods}
     allow = ", ".join([*served, "OPTIONS"])
@@ -61,22 +72,18 @@ def endpoint(**methods: Access):
         try:
             if request.method not in served:
                 raise problems.method_not_allowed(allow)
-            return _call(served[request.method], request, captured).response()
+            return served[request.method](request, **captured).response()
         except Problem as problem:
             return problem.response()
+        except NotOwner as refusal:
+            return Problem("not-owner", str(refusal)).response()
+        except (OperationalError, InterfaceError):
+            logger.exception("The database is away")
+            return problems.unavailable().response()
         except SuspiciousOperation:
             return problems.invalid_request("The request head is not acceptable").response()
 
     return view
-
-
-def _call(access: Access, request: HttpRequest, captured: dict) -> Reply:
-    if access.role is None:
-        return access.handler(request, **captured)
-    caller = tokens.authenticate(request.headers.get("Authorization"))
-    if access.role not in caller.roles:
-        raise problems.forbidden(access.role)
-    return access.handler(request, caller, **captured)
 
 
 def _options(allow: str) -> HttpResponse:

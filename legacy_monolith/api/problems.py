@@ -8,6 +8,7 @@ from django.http import HttpResponse
 
 from .encoding import encode
 
+RETRY_AFTER_S = 5
 MEDIA_TYPE = "application/problem+json"
 TITLES = {
     "invalid-request": (400, "The request is not valid"),
@@ -20,11 +21,14 @@ TITLES = {
     "method-not-allowed": (405, "Method not allowed"),
     "insufficient-stock": (409, "Not enough in stock"),
     "conflict": (409, "Not possible in this state"),
+    "not-owner": (409, "Not the owner"),
+    "stale-epoch": (409, "Stale epoch"),
     "too-large": (413, "The body is too large"),
     "unsupported-media-type": (415, "Unsupported media type"),
     "invalid-fields": (422, "The body has invalid fields"),
     "idempotency-key-reused": (422, "Idempotency key used before"),
     "internal-error": (500, "Internal error"),
+    "unavailable": (503, "Not available"),
 }
 
 
@@ -96,6 +100,10 @@ def forbidden(role: str) -> Problem:
 def not_found(what: str) -> Problem:
     """`what` as in "There is no product with this SKU"."""
     return Problem("not-found", f"There is no {what}")
+
+
+def unavailable() -> Problem:
+    return Problem("unavailable", "Ask again in a few seconds", headers={"Retry-After": str(RETRY_AFTER_S)})
 
 
 def nothing_here() -> Problem:

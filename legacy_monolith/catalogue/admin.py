@@ -3,21 +3,42 @@ from django.contrib import admin
 from django.utils.html import format_html
 
 from legacy_monolith.stock.models import StockLevel
+from legacy_monolith.sync import ownership
+from legacy_monolith.sync.owned_admin import OwnedAdmin
+from legacy_monolith.sync.writing import writing
 
 from . import services
 from .models import Category, Product, Tag
 
 
 @admin.register(Category)
-class CategoryAdmin(admin.ModelAdmin):
+class CategoryAdmin(OwnedAdmin):
+    entities = ("product",)
     list_display = ("name", "slug")
     search_fields = ("name",)
     prepopulated_fields = {"slug": ("name",)}  # noqa: RUF012 - Django's own way of declaring options
 
+    def save_model(self, request, obj: Category, form, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        services.announce_all(products=obj.products.all())
+
 
 @admin.register(Tag)
-class TagAdmin(admin.ModelAdmin):
+class TagAdmin(OwnedAdmin):
+    """A tag is part of its products; a list of tags cannot be deleted at once."""
+
+    entities = ("product",)
     search_fields = ("slug",)
+
+    def get_actions(self, request) -> dict:
+        return {}
+
+    def save_model(self, request, obj: Tag, form, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        services.announce_all(products=obj.products.all())
+
+    def delete_model(self, request, obj: Tag) -> None:
+        services.remove_tag(tag=obj)
 
 
 class ProductForm(forms.ModelForm):
@@ -49,7 +70,10 @@ class StockInline(admin.TabularInline):
 
 
 @admin.register(Product)
-class ProductAdmin(admin.ModelAdmin):
+class ProductAdmin(OwnedAdmin):
+    """With a product goes its stock, so it can only be deleted where that is written here too."""
+
+    entities = ("product",)
     form = ProductForm
     list_display = ("sku", "name", "category", "price", "in_stock", "is_for_sale", "updated_at")
     list_filter = ("is_for_sale", "category", "tags")
@@ -73,3 +97,18 @@ class ProductAdmin(admin.ModelAdmin):
         upload = getattr(form, "new_picture", None)
         if upload:
             services.replace_picture(product=obj, upload=upload)
+
+    def save_related(self, request, form, formsets, change: bool) -> None:
+        super().save_related(request, form, formsets, change)
+        services.announce(product=form.instance)
+
+    def has_delete_permission(self, request, obj=None) -> bool:
+        return super().has_delete_permission(request, obj) and not ownership.find_foreign("stock")
+
+    def delete_model(self, request, obj: Product) -> None:
+        services.remove(product=obj)
+
+    def delete_queryset(self, request, queryset) -> None:
+        with writing():
+            for product in queryset.order_by("sku"):
+                services.remove(product=product)

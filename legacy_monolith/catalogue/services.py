@@ -1,11 +1,14 @@
+from collections.abc import Iterable, Iterator
+
 from django.core.files.base import File
 from django.db import transaction
 from django.db.models import F, QuerySet
 
-from legacy_monolith.sync.writing import record, writing
+from legacy_monolith.sync.outbox import Change
+from legacy_monolith.sync.writing import record, record_at_end, writing
 
 from .images import normalise
-from .models import Product
+from .models import Product, Tag
 from .replica import PRODUCTS
 
 
@@ -29,17 +32,16 @@ def replace_picture(*, product: Product, upload: File) -> Product:
 
 @writing("product")
 def announce(*, product: Product) -> None:
-    """Tells of a product that was saved in this transaction, its tags too."""
-    _tell(Product.objects.filter(pk=product.pk))
+    """Tells of a product that is saved in this transaction, its tags too."""
+    record_at_end(_changes, [product.pk])
 
 
 @writing("product")
 def announce_all(*, products: QuerySet[Product]) -> None:
     """Tells of products that look different because something around them changed: a category's name, a tag."""
     keys = list(products.values_list("pk", flat=True))
-    changed = Product.objects.filter(pk__in=keys)
-    changed.update(version=F("version") + 1)
-    _tell(changed)
+    Product.objects.filter(pk__in=keys).update(version=F("version") + 1)
+    record_at_end(_changes, keys)
 
 
 @writing("product", "stock")
@@ -50,10 +52,18 @@ def remove(*, product: Product) -> None:
     product.delete()
 
 
-def _tell(products: QuerySet[Product]) -> None:
+@writing("product")
+def remove_tag(*, tag: Tag) -> None:
+    keys = list(tag.products.values_list("pk", flat=True))
+    tag.delete()
+    announce_all(products=Product.objects.filter(pk__in=keys))
+
+
+def _changes(keys: Iterable[int]) -> Iterator[Change]:
     """One that is not for sale is no product to anybody but the back office."""
-    for product in products.select_related("category").prefetch_related("tags").order_by("sku"):
+    products = Product.objects.select_related("category").prefetch_related("tags")
+    for product in products.filter(pk__in=keys).order_by("sku"):
         if product.is_for_sale:
-            record("ProductChanged", product.sku, product.version, PRODUCTS.state(product))
+            yield Change("ProductChanged", product.sku, product.version, PRODUCTS.state(product))
         else:
-            record("ProductRemoved", product.sku, product.version, {"sku": product.sku})
+            yield Change("ProductRemoved", product.sku, product.version, {"sku": product.sku})

@@ -3,6 +3,7 @@
 Every wrong value is named in one `ImproperlyConfigured`; nothing here touches the disk.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -13,6 +14,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 ROOT = Path(__file__).resolve().parents[2]
 LOOPBACK_HOSTS = ("localhost", ".localhost", "127.0.0.1", "[::1]")
+SERVICES = (("orders", "ORDERS_URL", 8101), ("payments", "PAYMENTS_URL", 8102), ("inventory", "INVENTORY_URL", 8103))
 SWITCH = {"": False, "0": False, "false": False, "no": False, "1": True, "true": True, "yes": True}
 
 
@@ -31,6 +33,10 @@ class Environment:
     log_format: str
     log_level: str
     seed: bool
+    broker_url: str
+    internal_token: str | None
+    internal_token_file: Path
+    service_urls: dict[str, str]
 
     def database_folders(self) -> list[Path]:
         """The folder of the database file, if it is a file."""
@@ -42,6 +48,9 @@ def read_environment(values: Mapping[str, str]) -> Environment:
     """The environment as typed values; raises `ImproperlyConfigured` naming every problem, one a line."""
     problems: list[str] = []
     data_dir = Path(values.get("DATA_DIR") or ROOT / "var" / "legacy_monolith").resolve()
+    # What the shop shares with the services: where they look for it when nobody tells them otherwise, unless this shop
+    # has a folder of its own.
+    shared = data_dir if values.get("DATA_DIR") else ROOT / "var"
     environment = Environment(
         host=values.get("HOST") or "127.0.0.1",
         port=_port(values.get("PORT") or "8000", problems),
@@ -56,6 +65,13 @@ def read_environment(values: Mapping[str, str]) -> Environment:
         log_format=_choice("LOG_FORMAT", values, ("json", "plain"), problems),
         log_level=_choice("LOG_LEVEL", values, ("info", "debug", "warning", "error"), problems).upper(),
         seed=_switch("SEED", values, problems),
+        broker_url=_broker(values.get("BROKER_URL") or f"sqlite:///{shared / 'broker.db'}", problems),
+        internal_token=_token(values.get("INTERNAL_TOKEN"), problems),
+        internal_token_file=shared / "internal-token",
+        service_urls={
+            name: _url(variable, values.get(variable) or f"http://127.0.0.1:{port}", problems)
+            for name, variable, port in SERVICES
+        },
     )
     if problems:
         raise ImproperlyConfigured("\n".join(problems))
@@ -106,6 +122,25 @@ def _postgresql(parts, problems: list[str]) -> dict:
         "HOST": parts.hostname or "",
         "PORT": str(parts.port or ""),
     }
+
+
+def _broker(url: str, problems: list[str]) -> str:
+    if not re.fullmatch(r"sqlite:///[^?#]+|kafka://[^\s/?#@]+", url):
+        problems.append("BROKER_URL must look like sqlite:///path or kafka://host:port,host:port")
+    return url
+
+
+def _token(text: str | None, problems: list[str]) -> str | None:
+    if text and not re.fullmatch(r"[!-~]{1,256}", text):
+        problems.append("INTERNAL_TOKEN must be 1 to 256 visible ASCII characters")
+    return text or None
+
+
+def _url(variable: str, text: str, problems: list[str]) -> str:
+    parts = urlsplit(text)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+        problems.append(f"{variable} must look like http://host:port")
+    return text.rstrip("/")
 
 
 def _names(text: str | None) -> tuple[str, ...]:

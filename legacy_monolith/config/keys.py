@@ -30,3 +30,7 @@ def read_or_make(path: Path, make: Callable[[], bytes]) -> bytes:
 
 def make_secret_key() -> bytes:
     return secrets.token_urlsafe(48).encode()
+
+
+def make_internal_token() -> bytes:
+    return secrets.token_urlsafe(32).encode()

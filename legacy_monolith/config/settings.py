@@ -15,6 +15,8 @@ for folder in (DATA_DIR, *ENVIRONMENT.database_folders()):
 DEBUG = ENVIRONMENT.debug
 SECRET_KEY = ENVIRONMENT.secret_key or keys.read_or_make(DATA_DIR / "secret-key", keys.make_secret_key).decode()
 TOKEN_KEY_FILE = DATA_DIR / "token-key.pem"
+BROKER_URL = ENVIRONMENT.broker_url
+SERVICE_URLS = ENVIRONMENT.service_urls
 
 ALLOWED_HOSTS = list(ENVIRONMENT.allowed_hosts)
 CSRF_TRUSTED_ORIGINS = list(ENVIRONMENT.csrf_trusted_origins)

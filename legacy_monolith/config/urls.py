@@ -15,6 +15,7 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("api/", include("legacy_monolith.api.urls")),
     path(".well-known/jwks.json", accounts_api.jwks, name="jwks"),
+    path("internal/", include("legacy_monolith.sync.urls")),
     path("static/<path:path>", files.static_file, name="static"),
     path("media/<path:path>", files.media_file, name="media"),
     path("healthz", views.healthz, name="healthz"),

@@ -1,4 +1,4 @@
-"""Probes and error pages. An error below /api/ is a problem document, everywhere else a page."""
+"""Probes and error pages. An error below /api/ or /internal/ is a problem document, everywhere else a page."""
 
 from http import HTTPStatus
 
@@ -8,6 +8,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from legacy_monolith.api import problems
+from legacy_monolith.sync import background
 
 
 @require_safe
@@ -18,13 +19,14 @@ def healthz(request: HttpRequest) -> JsonResponse:
 
 @require_safe
 def readyz(request: HttpRequest) -> JsonResponse:
-    """The database answers and has our tables."""
+    """The database answers and has our tables. A broker that is away is told, but the shop serves without it."""
     try:
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1 FROM catalogue_product LIMIT 1")
     except DatabaseError:
         return JsonResponse({"ready": False, "database": "not reachable or not migrated"}, status=503)
-    return JsonResponse({"ready": True})
+    trouble = background.find_trouble()
+    return JsonResponse({"ready": True} | ({"broker": f"away: {trouble}"} if trouble else {}))
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
@@ -48,7 +50,7 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
 
 
 def _error(request: HttpRequest, status: HTTPStatus) -> HttpResponse:
-    if request.path.startswith("/api/"):
+    if request.path.startswith(("/api/", "/internal/")):
         return problems.for_status(status).response()
     # After a broken request or a failure, a context processor that reads the session could fail for the same reason.
     context_of = request if status in (HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND) else None

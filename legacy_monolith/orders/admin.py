@@ -1,6 +1,9 @@
 from collections.abc import Callable
 
+from django import forms
 from django.contrib import admin, messages
+
+from legacy_monolith.sync.owned_admin import OwnedAdmin
 
 from . import services
 from .models import Order, OrderLine, StatusChange
@@ -27,14 +30,27 @@ class StatusChangeInline(ReadOnlyInline):
     fields = ("status", "at")
 
 
+class AddressForm(forms.ModelForm):
+    """The address may be corrected; everything else follows from what happened."""
+
+    class Meta:
+        model = Order
+        fields = ("ship_to", "street", "postcode", "city", "country")
+
+    def address(self) -> services.Address:
+        name, *rest = (self.cleaned_data[field] for field in self.Meta.fields)
+        return services.Address(name, *rest)
+
+
 @admin.register(Order)
-class OrderAdmin(admin.ModelAdmin):
+class OrderAdmin(OwnedAdmin):
+    entities = ("order", "payment", "stock")
     list_display = ("number", "created_at", "customer", "status", "total", "city", "country")
     list_filter = ("status", "reason", "country")
     list_select_related = ("customer",)
     search_fields = ("public_id", "customer__username", "customer__email", "ship_to", "lines__sku")
     date_hierarchy = "created_at"
-    # The address may be corrected; everything else follows from what happened.
+    form = AddressForm
     readonly_fields = ("public_id", "customer", "status", "reason", "total", "created_at", "updated_at")
     inlines = (OrderLineInline, StatusChangeInline)
     actions = ("ship", "deliver", "cancel")
@@ -60,6 +76,10 @@ class OrderAdmin(admin.ModelAdmin):
             except services.NotPossibleError as refusal:
                 self.message_user(request, f"{order} is {refusal.status}: left as it is.", messages.WARNING)
         self.message_user(request, f"{done} orders changed.")
+
+    def save_model(self, request, obj: Order, form, change: bool) -> None:
+        if form.changed_data:
+            services.correct_address(order=obj, address=form.address())
 
     def has_add_permission(self, request) -> bool:
         return False

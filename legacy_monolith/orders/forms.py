@@ -1,6 +1,8 @@
 from django import forms
 from django.core.validators import RegexValidator
 
+from legacy_monolith.identifiers import uuid7
+
 from .services import Address
 
 COUNTRIES = [
@@ -20,6 +22,8 @@ COUNTRIES = [
 
 
 class CheckoutForm(forms.Form):
+    # Of the page at hand: however often it is sent, there is one order.
+    attempt = forms.UUIDField(required=False, initial=uuid7, widget=forms.HiddenInput)
     name = forms.CharField(max_length=100, widget=forms.TextInput(attrs={"autocomplete": "name"}))
     street = forms.CharField(max_length=100, widget=forms.TextInput(attrs={"autocomplete": "street-address"}))
     postcode = forms.CharField(
@@ -41,6 +45,14 @@ class CheckoutForm(forms.Form):
         if not (number.isascii() and number.isdigit() and 12 <= len(number) <= 19):
             raise forms.ValidationError("A card number has 12 to 19 digits.")
         return number
+
+    def begin_anew(self) -> None:
+        """The shop has answered what was sent; what is sent next is something else."""
+        self.data = self.data.copy()
+        self.data["attempt"] = str(uuid7())
+
+    def key(self) -> str:
+        return str(self.cleaned_data["attempt"] or uuid7())
 
     def address(self) -> Address:
         return Address(**{name: self.cleaned_data[name] for name in Address.__dataclass_fields__})

@@ -42,12 +42,12 @@ def place_order(*, customer: User, quantities: Mapping[Product, int], address: A
     """
     order = _create(customer, quantities, address)
     reservation = stock.reserve(order_id=order.public_id, customer=customer, quantities=quantities)
-    payment = payments.charge(order_id=order.public_id, customer=customer, amount=order.total, card_number=card_number)
+    payment = payments.charge(order_id=order.public_id, customer=customer, amount=order.total, card=card_number)
     if payment.status == Payment.Status.DECLINED:
         stock.release(reservation=reservation)
-        return _move(order, Order.Status.CANCELLED, Order.Reason.PAYMENT_DECLINED)
+        return move(order, Order.Status.CANCELLED, Order.Reason.PAYMENT_DECLINED)
     stock.commit(reservation=reservation)
-    return _move(order, Order.Status.CONFIRMED)
+    return move(order, Order.Status.CONFIRMED)
 
 
 @writing("order", "payment", "stock")
@@ -56,7 +56,7 @@ def cancel_order(*, order: Order) -> Order:
     order = Order.objects.select_for_update().get(pk=order.pk)
     if order.status == Order.Status.CANCELLED:
         return order
-    _move(order, Order.Status.CANCELLED, Order.Reason.REQUESTED)
+    move(order, Order.Status.CANCELLED, Order.Reason.REQUESTED)
     payments.refund_order(order_id=order.public_id)
     stock.release_order(order_id=order.public_id)
     return order
@@ -65,13 +65,13 @@ def cancel_order(*, order: Order) -> Order:
 @writing("order")
 def ship_order(*, order: Order) -> Order:
     """Raises `NotPossibleError` unless the order is confirmed."""
-    return _move(Order.objects.select_for_update().get(pk=order.pk), Order.Status.SHIPPED)
+    return move(Order.objects.select_for_update().get(pk=order.pk), Order.Status.SHIPPED)
 
 
 @writing("order")
 def deliver_order(*, order: Order) -> Order:
     """Raises `NotPossibleError` unless the order is shipped."""
-    return _move(Order.objects.select_for_update().get(pk=order.pk), Order.Status.DELIVERED)
+    return move(Order.objects.select_for_update().get(pk=order.pk), Order.Status.DELIVERED)
 
 
 @writing("order")
@@ -111,7 +111,8 @@ def _create(customer: User, quantities: Mapping[Product, int], address: Address)
     return _tell(order)
 
 
-def _move(order: Order, status: Order.Status, reason: str = "") -> Order:
+def move(order: Order, status: Order.Status, reason: str = "") -> Order:
+    """Takes a locked order one step on its way; for those who move money and goods in the same transaction."""
     if status not in NEXT[order.status]:
         raise NotPossibleError(order.status)
     order.status, order.reason = status, reason

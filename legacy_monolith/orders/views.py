@@ -6,7 +6,6 @@ from django.contrib import messages
 from django.contrib.admin.views.decorators import staff_member_required
 from django.contrib.auth.decorators import login_required
 from django.core.paginator import Paginator
-from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_http_methods, require_POST, require_safe
@@ -15,12 +14,16 @@ from legacy_monolith.cart import services as cart
 from legacy_monolith.payments.selectors import payments_of_order
 from legacy_monolith.stock.selectors import scarcest
 from legacy_monolith.stock.services import InsufficientStock
+from legacy_monolith.sync import ownership
+from legacy_monolith.sync.ownership import NotOwner
+from legacy_monolith.sync.writing import writing
 
-from . import export, selectors, services, stream
+from . import export, remote, selectors, services, stream
 from .forms import CheckoutForm
 from .models import Order
 
 PAGE_SIZE = 20
+AWAY = "We cannot reach our order desk right now. Please try again in a moment: nothing is done twice."
 
 
 @login_required
@@ -35,6 +38,8 @@ def checkout(request: HttpRequest) -> HttpResponse:
         return _checkout_page(request, form, contents)
     try:
         order = _place(request, form)
+    except NotOwner:
+        return _place_elsewhere(request, form, contents)
     except InsufficientStock as short:
         for sku, available in sorted(short.available.items()):
             messages.error(request, f"Only {available} of {sku} are left.")
@@ -42,12 +47,11 @@ def checkout(request: HttpRequest) -> HttpResponse:
     if order is None:  # the same form was sent twice, and the other one was faster
         return redirect("orders:history")
     if order.status == Order.Status.CANCELLED:
-        form.add_error("card_number", "Your card was declined. Nothing was charged.")
-        return _checkout_page(request, form, contents, status=402)
+        return _declined(request, form, contents)
     return redirect(order)
 
 
-@transaction.atomic
+@writing()
 def _place(request: HttpRequest, form: CheckoutForm) -> Order | None:
     """Order, payment, stock and the emptied cart, in one transaction; None if the cart was emptied before."""
     contents = cart.lock(request.session)
@@ -64,6 +68,37 @@ def _place(request: HttpRequest, form: CheckoutForm) -> Order | None:
     return order
 
 
+def _place_elsewhere(request: HttpRequest, form: CheckoutForm, contents: cart.Cart) -> HttpResponse:
+    """The same, where the orders service writes orders. Not in a transaction: nobody waits for another's network."""
+    try:
+        answer = remote.place_order(
+            request.user,
+            key=form.key(),
+            quantities={line.product.sku: line.quantity for line in contents.lines},
+            address=form.address(),
+            card_number=form.cleaned_data["card_number"],
+        )
+    except remote.Away:
+        form.add_error(None, AWAY)
+        return _checkout_page(request, form, contents, status=503)
+    match answer:
+        case remote.Placed(order_id):
+            cart.empty(request.session)
+            return redirect("orders:detail", order_id)
+        case remote.Declined():
+            return _declined(request, form, contents)
+        case remote.Refused(reasons):
+            for reason in reasons:
+                messages.error(request, reason)
+            return redirect("cart:show")
+
+
+def _declined(request: HttpRequest, form: CheckoutForm, contents: cart.Cart) -> HttpResponse:
+    form.begin_anew()
+    form.add_error("card_number", "Your card was declined. Nothing was charged.")
+    return _checkout_page(request, form, contents, status=402)
+
+
 def _checkout_page(request: HttpRequest, form: CheckoutForm, contents: cart.Cart, status: int = 200) -> HttpResponse:
     return render(request, "orders/checkout.html", {"form": form, "cart": contents}, status=status)
 
@@ -78,7 +113,9 @@ def history(request: HttpRequest) -> HttpResponse:
 @login_required
 @require_safe
 def detail(request: HttpRequest, order_id: UUID) -> HttpResponse:
-    order = _find(request, order_id)
+    order = selectors.find_own(request.user, order_id)
+    if order is None:
+        return _detail_elsewhere(request, order_id)
     context = {
         "order": order,
         "lines": order.lines.select_related("product"),
@@ -88,6 +125,19 @@ def detail(request: HttpRequest, order_id: UUID) -> HttpResponse:
     return render(request, "orders/detail.html", context)
 
 
+def _detail_elsewhere(request: HttpRequest, order_id: UUID) -> HttpResponse:
+    """An order that the orders service has just placed takes a moment to be told of here."""
+    if not ownership.find_foreign("order"):
+        raise Http404("no such order")
+    try:
+        order = remote.find_order(request.user, order_id)
+    except remote.Away:
+        return render(request, "orders/away.html", status=503)
+    if order is None:
+        raise Http404("no such order")
+    return render(request, "orders/arriving.html", {"order": order, "number": Order(public_id=order_id).number})
+
+
 @login_required
 @require_POST
 def cancel(request: HttpRequest, order_id: UUID) -> HttpResponse:
@@ -95,9 +145,23 @@ def cancel(request: HttpRequest, order_id: UUID) -> HttpResponse:
     try:
         services.cancel_order(order=order)
         messages.success(request, f"Order {order.number} is cancelled, and your money is on its way back.")
+    except NotOwner:
+        _cancel_elsewhere(request, order)
     except services.NotPossibleError as refusal:
         messages.error(request, f"Order {order.number} is {refusal.status} and cannot be cancelled any more.")
     return redirect(order)
+
+
+def _cancel_elsewhere(request: HttpRequest, order: Order) -> None:
+    try:
+        refusal = remote.cancel_order(request.user, order.public_id)
+    except remote.Away:
+        messages.error(request, AWAY)
+        return
+    if refusal:
+        messages.error(request, f"{refusal}.")
+    else:
+        messages.success(request, f"Order {order.number} is cancelled; it may take a moment until this page says so.")
 
 
 @require_GET

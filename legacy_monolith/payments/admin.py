@@ -1,11 +1,14 @@
 from django.contrib import admin, messages
 
+from legacy_monolith.sync.owned_admin import OwnedAdmin
+
 from . import services
 from .models import Payment
 
 
 @admin.register(Payment)
-class PaymentAdmin(admin.ModelAdmin):
+class PaymentAdmin(OwnedAdmin):
+    entities = ("payment",)
     list_display = ("created_at", "amount", "status", "card_last4", "customer", "order_id")
     list_filter = ("status",)
     list_select_related = ("customer",)

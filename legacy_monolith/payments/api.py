@@ -29,7 +29,7 @@ def create_payment(request: HttpRequest, caller: Caller) -> Reply:
             order_id=UUID(wanted["order_id"]),
             customer=caller.user,
             amount=wanted["amount"],
-            card_number=wanted["card"]["number"],
+            card=wanted["card"]["number"],
         )
         if payment.status == Payment.Status.DECLINED:
             references = {"payment_id": payment.public_id}

@@ -5,6 +5,6 @@ from decimal import Decimal
 DECLINED_ENDING = "0002"
 
 
-def charge(card_number: str, amount: Decimal) -> bool:
+def charge(card: str, amount: Decimal) -> bool:
     """Whether the card could be charged."""
-    return not card_number.endswith(DECLINED_ENDING)
+    return not card.endswith(DECLINED_ENDING)

@@ -14,14 +14,18 @@ class NothingToRefundError(Exception):
 
 
 @writing("payment")
-def charge(*, order_id: UUID, customer: User, amount: Decimal, card_number: str) -> Payment:
-    """The payment, captured or declined; of the card only the last four digits are kept."""
-    captured = processor.charge(card_number, amount)
+def charge(*, order_id: UUID, customer: User, amount: Decimal, card: str) -> Payment:
+    """The payment, captured or declined.
+
+    `card` is its number, of which the last four digits are kept, or the processor's reference to it, which
+    ends in them.
+    """
+    captured = processor.charge(card, amount)
     payment = Payment.objects.create(
         order_id=order_id,
         customer=customer,
         amount=amount,
-        card_last4=card_number[-4:],
+        card_last4=card[-4:],
         status=Payment.Status.CAPTURED if captured else Payment.Status.DECLINED,
     )
     return _tell(payment)

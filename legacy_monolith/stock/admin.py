@@ -1,6 +1,8 @@
 from django import forms
 from django.contrib import admin, messages
 
+from legacy_monolith.sync.owned_admin import OwnedAdmin
+
 from . import services
 from .models import Reservation, ReservationLine, StockLevel
 
@@ -42,7 +44,8 @@ class AdjustForm(forms.ModelForm):
 
 
 @admin.register(StockLevel)
-class StockLevelAdmin(admin.ModelAdmin):
+class StockLevelAdmin(OwnedAdmin):
+    entities = ("stock",)
     form = AdjustForm
     list_display = ("product", "on_hand", "reserved", "available", "updated_at")
     list_filter = (Scarcity, "product__category")
@@ -51,6 +54,11 @@ class StockLevelAdmin(admin.ModelAdmin):
     fields = ("product", "on_hand", "reserved", "difference", "updated_at")
     readonly_fields = ("product", "on_hand", "reserved", "updated_at")
     ordering = ("product__sku",)
+
+    def get_fields(self, request, obj=None) -> tuple[str, ...]:
+        if self.has_change_permission(request, obj):
+            return self.fields
+        return self.readonly_fields
 
     def save_model(self, request, obj: StockLevel, form: AdjustForm, change: bool) -> None:
         if not services.adjust(product=obj.product, difference=form.cleaned_data["difference"]):
@@ -73,7 +81,8 @@ class ReservationLineInline(admin.TabularInline):
 
 
 @admin.register(Reservation)
-class ReservationAdmin(admin.ModelAdmin):
+class ReservationAdmin(OwnedAdmin):
+    entities = ("stock",)
     list_display = ("public_id", "order_id", "customer", "status", "created_at")
     list_filter = ("status",)
     list_select_related = ("customer",)

@@ -44,6 +44,9 @@ class Reservation(Versioned):
 
     class Meta:
         ordering = ("-public_id",)
+        indexes = (
+            models.Index(fields=["expires_at"], condition=Q(status="held", expires_at__isnull=False), name="to_expire"),
+        )
 
     def __str__(self) -> str:
         return f"{self.public_id} ({self.status})"
