@@ -81,11 +81,7 @@ class InventoryApplier:
         await put(connection, shelf.table, {**shelf.to_row(data, version), "peer_version": peer_version})
 
     async def keep_answer(self, connection: AsyncConnection, answer: Mapping[str, Any], *, replace: bool) -> None:
-        kept = read_answer(dict(answer))
-        answers = KeptAnswers(kept_answers, connection)
-        await answers.adopt(kept)
-        if replace:
-            await answers.keep(kept)
+        await KeptAnswers(kept_answers, connection).adopt(read_answer(dict(answer)), replace=replace)
 
     async def page(
         self, connection: AsyncConnection, kind: str, after: str | None, limit: int

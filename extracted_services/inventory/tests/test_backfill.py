@@ -3,14 +3,17 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from sqlalchemy.ext.asyncio import AsyncEngine
 
+from extracted_services.chassis.database import writing
 from extracted_services.chassis.paging import Page
+from extracted_services.chassis.sync.ownership import own
 from extracted_services.inventory.adapters.catalogue import SqlCatalogue
 from extracted_services.inventory.adapters.runs import SqlStore
 from extracted_services.inventory.domain.backfill import RESUME_WITHIN, Run, Tally
 from extracted_services.inventory.domain.model import Product, StockLevel
 from extracted_services.inventory.service_layer.backfill import SourceEmpty, backfill
-from extracted_services.inventory.service_layer.ports import RunOvertaken, SourceInvalid, SourceUnreachable
+from extracted_services.inventory.service_layer.ports import RunOvertaken, SourceInvalid, SourceUnreachable, StockIsOurs
 from extracted_services.inventory.tests.shop import MORNING, ShopInMemory, level, product
 
 pytestmark = pytest.mark.anyio
@@ -149,3 +152,18 @@ async def test_it_reports_its_start_and_every_page(store: SqlStore) -> None:
     )
 
     assert reported == [("products", 0), ("products", 1), ("stock", 2), ("stock", 3), ("stock", 4)]
+
+
+async def test_nothing_is_copied_where_this_service_writes_stock_itself(
+    fill: Fill, store: SqlStore, catalogue: SqlCatalogue, engine: AsyncEngine
+) -> None:
+    await fill(ShopInMemory.selling("A"))
+    run = await store.open_run("http://shop.test", MORNING, restart=False)
+    async with writing(engine) as connection:
+        await own(connection, ["stock"], 2)
+
+    with pytest.raises(StockIsOurs):
+        await store.apply_products(run, Page((product("B"),), None), MORNING)
+    with pytest.raises(StockIsOurs):
+        await fill(ShopInMemory.selling("A", "B"))
+    assert await read_all(catalogue) == ([product("A")], [level("A")])

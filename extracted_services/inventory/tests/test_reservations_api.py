@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 
 import httpx
 import pytest
@@ -14,6 +15,7 @@ from extracted_services.chassis.identifiers import uuid7
 from extracted_services.chassis.sync.inbox import mark_imported
 from extracted_services.chassis.sync.ownership import fence, own
 from extracted_services.chassis.sync.tables import outbox
+from extracted_services.inventory.adapters.tables import reservations
 from extracted_services.inventory.domain.backfill import Run
 from extracted_services.inventory.tests.client import ALICE, BOB, STAFF, Client, body_of
 from extracted_services.inventory.tests.shop import MORNING, ShopInMemory, level, product
@@ -208,9 +210,9 @@ async def test_what_a_saga_holds_expires_and_what_staff_hold_does_not(shop: Clie
     held, kept = await shop.hold({"A": 1}), await shop.reserve({"A": 1})
 
     async with reading(engine) as connection:
-        rows = await connection.exec_driver_sql("SELECT id, expires_at IS NULL FROM reservations")
-        found = {row[0]: bool(row[1]) for row in rows}
-    assert found == {held.json()["id"]: False, kept.json()["id"]: True}
+        rows = await connection.execute(select(reservations))
+        found = {row.id: row.expires_at and row.expires_at - row.created_at for row in rows}
+    assert found == {held.json()["id"]: timedelta(minutes=15), kept.json()["id"]: None}
 
 
 @pytest.mark.parametrize("who", [None, "alice", "staff"])
