@@ -96,8 +96,8 @@ class ClientConnection(ClientSocket):
         self._unread += data
 
     def _next_turn(self) -> None:
-        if self.state is GONE or self._reading_paused:
-            return  # going on is `resume_reading`'s business
+        if self.state is GONE or self.state is TUNNEL or self._reading_paused:
+            return  # going on is the tunnel's business, or `resume_reading`'s
         piece, self._unread = self._unread[:TURN_BYTES], self._unread[TURN_BYTES:]
         self._receive(piece)
         if self._unread:
@@ -359,9 +359,7 @@ class ClientConnection(ClientSocket):
         """Send the 101 and become a tunnel."""
         self.state = TUNNEL
         self.transport.write(render_switch(exchange, head) + data)
-        if self._pending:
-            upstream.transport.write(self._pending)
-            self._pending = b""
+        early, self._pending, self._unread = self._pending + self._unread, b"", b""
         gauges = self.forwarder.counters.gauges
         gauges.tunnels += 1
 
@@ -372,3 +370,5 @@ class ClientConnection(ClientSocket):
             self.connection_lost(exc)
 
         self._tunnel = Tunnel(self.transport, upstream.transport, lost, upstream.connection_lost)
+        if early:
+            upstream.transport.write(early)

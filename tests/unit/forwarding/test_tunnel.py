@@ -60,6 +60,18 @@ def test_bytes_behind_either_head_come_first(world):
     assert world.upstream.received.endswith(b"early")
 
 
+@pytest.mark.parametrize("size", [1_000, 60_000, 200_000, 1_000_000])
+def test_many_bytes_behind_the_handshake_arrive_whole_and_first(world, size):
+    early = bytes(number % 251 for number in range(size))
+    client = world.client()
+    client.sends(HANDSHAKE + early)
+    world.upstream.take()
+    world.upstream.sends(SWITCH)
+    client.sends(b"later")
+    assert world.upstream.received == early + b"later"
+    assert not client.reading_paused
+
+
 def test_early_bytes_never_reach_an_upstream_that_did_not_switch(world):
     client = world.client()
     client.sends(HANDSHAKE + get("/next"))
