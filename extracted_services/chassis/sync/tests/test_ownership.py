@@ -153,3 +153,39 @@ async def test_a_fence_is_not_kept_out_by_writers_that_overlap_for_ever(owning: 
     finally:
         ends.set()
         await asyncio.gather(*writers)
+
+
+async def test_what_a_fence_tells_stays_true_until_ownership_comes_back(owning: AsyncEngine) -> None:
+    written, is_refused, ends = 0, asyncio.Event(), asyncio.Event()
+    names = [f"019ccb1e-5a00-7c3e-9d52-{number:012x}" for number in range(8)]
+
+    async def keep_writing(name: str) -> None:
+        nonlocal written
+        while not ends.is_set():
+            try:
+                await write_payment(owning, name)
+                written += 1
+            except NotOwner:
+                is_refused.set()
+
+    async def count_events() -> int:
+        async with reading(owning) as connection:
+            return (await connection.execute(select(func.count()).select_from(outbox))).scalar_one()
+
+    writers = [asyncio.create_task(keep_writing(name)) for name in names]
+    try:
+        for epoch in range(3, 23, 2):
+            async with writing(owning) as connection:
+                told = (await fence(connection, ["payment"], epoch))["payment"].outbox_last
+            assert await count_events() == told
+            is_refused.clear()
+            async with asyncio.timeout(10):
+                await is_refused.wait()  # somebody does try meanwhile
+            assert await count_events() == told
+            async with writing(owning) as connection:
+                await own(connection, ["payment"], epoch + 1)
+    finally:
+        ends.set()
+        await asyncio.gather(*writers)
+
+    assert await count_events() == written > 0
