@@ -24,6 +24,8 @@ def sides(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sides]:
             "HOST": "",
             "PORT": "0",
             "DATABASE_URL": f"sqlite:///{folder / 'inventory.db'}",
+            "BROKER_URL": f"sqlite:///{folder / 'broker.db'}",  # a copy that hears of nothing by itself
+            "INTERNAL_TOKEN": "of-this-test-run",
             "LEGACY_URL": url_of(monolith),
         }
         inventory = stack.enter_context(

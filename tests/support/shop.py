@@ -102,6 +102,8 @@ def _inventory(folder: Path, monolith: RunningShop) -> Iterator[Inventory]:
         "HOST": "",
         "PORT": str(port),
         "DATABASE_URL": f"sqlite:///{folder / 'inventory.db'}",
+        "BROKER_URL": f"sqlite:///{folder / 'broker.db'}",
+        "INTERNAL_TOKEN": "of-this-test-run",
         "LEGACY_URL": monolith.url,
     }
     inventory = Inventory(f"http://127.0.0.1:{port}", environment)

@@ -20,7 +20,7 @@ from extracted_services.chassis.sync.ownership import NotOwner, require_owner
 from extracted_services.inventory.adapters.applier import ENTITIES
 from extracted_services.inventory.adapters.rows import PRODUCTS, STOCK, Shelf
 from extracted_services.inventory.adapters.tables import backfill_runs
-from extracted_services.inventory.adapters.upserts import insert_missing
+from extracted_services.inventory.adapters.upserts import insert_missing, put
 from extracted_services.inventory.domain.backfill import (
     Change,
     Collection,
@@ -136,11 +136,16 @@ async def _read_stretch(connection: AsyncConnection, shelf: Shelf[Item], after: 
 
 
 async def _carry_out(connection: AsyncConnection, shelf: Shelf[Item], change: Change[Item]) -> None:
-    gone = [*change.removed, *(item.sku for item in change.changed)]
-    if gone:
-        await connection.execute(delete(shelf.table).where(shelf.table.c.sku.in_(gone)))
-    for item in (*change.changed, *change.added):  # what an event has brought by now stays
-        await insert_missing(connection, shelf.table, {**shelf.write(item), "peer_version": 0})
+    if change.removed:
+        await connection.execute(delete(shelf.table).where(shelf.table.c.sku.in_(change.removed)))
+    for item in change.changed:
+        await put(connection, shelf.table, _as_copied(shelf, item))
+    for item in change.added:
+        await insert_missing(connection, shelf.table, _as_copied(shelf, item))  # what an event brought by now stays
+
+
+def _as_copied(shelf: Shelf[Item], item: Item) -> Mapping[str, Any]:
+    return {**shelf.write(item), "peer_version": 0}
 
 
 def _write_run(run: Run) -> Mapping[str, Any]:
