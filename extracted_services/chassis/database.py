@@ -35,7 +35,9 @@ def open_engine(url: URL, *, lock_seconds: float = LOCK_SECONDS) -> AsyncEngine:
     Whoever waits longer than `lock_seconds` for what another transaction holds gets DatabaseUnavailable.
     """
     try:
-        return _open_sqlite(url, lock_seconds) if url.get_backend_name() == "sqlite" else _open_server(url, lock_seconds)
+        return (
+            _open_sqlite(url, lock_seconds) if url.get_backend_name() == "sqlite" else _open_server(url, lock_seconds)
+        )
     except ModuleNotFoundError as problem:
         raise DatabaseUnavailable(
             f"the driver for {url.get_backend_name()} is not installed ({problem.name})"

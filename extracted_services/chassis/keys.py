@@ -85,6 +85,11 @@ class IssuersKeys:
             self._refreshing = asyncio.create_task(self._fetch())  # meanwhile the key at hand will do
         return key
 
+    async def settle(self) -> None:
+        """Wait for a fetch that goes on in the background."""
+        if self._refreshing is not None:
+            await self._refreshing
+
     async def aclose(self) -> None:
         if self._refreshing is not None:
             self._refreshing.cancel()

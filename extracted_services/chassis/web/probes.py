@@ -38,9 +38,11 @@ async def healthz(_request: Request) -> Response:
     return JSONResponse({"status": "ok"})
 
 
-def routes(checks: Checks) -> list[BaseRoute]:
+def routes(checks: Checks, *, seconds: float = CHECK_SECONDS) -> list[BaseRoute]:
+    """`/healthz` and `/readyz`; a check that takes longer than `seconds` has failed."""
+
     async def readyz(_request: Request) -> Response:
-        found = await asyncio.gather(*(_ask(name, check) for name, check in checks.items()))
+        found = await asyncio.gather(*(_ask(name, check, seconds) for name, check in checks.items()))
         return _answer(dict(zip(checks, found, strict=True)))
 
     return [Route("/healthz", healthz), Route("/readyz", readyz)]
@@ -56,16 +58,16 @@ def _answer(found: dict[str, Details]) -> Response:
     return JSONResponse(problem.document() | told, problem.status, problem.headers, media_type=MEDIA_TYPE)
 
 
-async def _ask(name: str, check: Callable[[], Awaitable[Details | None]]) -> Details:
+async def _ask(name: str, check: Callable[[], Awaitable[Details | None]], seconds: float) -> Details:
     try:
-        async with asyncio.timeout(CHECK_SECONDS):
+        async with asyncio.timeout(seconds):
             return {"problem": None, **(await check() or {})}
     except NotReady as refusal:
         return {"problem": str(refusal), **refusal.details}
     except (DatabaseUnavailable, SchemaMismatch) as problem:
         return {"problem": str(problem)}
     except TimeoutError:
-        return {"problem": f"no answer within {CHECK_SECONDS:g} s"}
+        return {"problem": f"no answer within {seconds:g} s"}
     except Exception:
         logger.exception("the check %s failed", name)
         return {"problem": "the check failed"}
