@@ -54,12 +54,7 @@ class PaymentApplier:
             await self._owe_refund(connection, payment)
 
     async def keep_answer(self, connection: AsyncConnection, answer: Mapping[str, Any], *, replace: bool) -> None:
-        told = read_answer(dict(answer))
-        kept = KeptAnswers(kept_answers, connection)
-        if replace and await kept.find(told.asked.customer, told.asked.path, told.asked.key) is not None:
-            await kept.keep(told)
-        else:
-            await kept.adopt(told)
+        await KeptAnswers(kept_answers, connection).adopt(read_answer(dict(answer)), replace=replace)
 
     async def page(
         self, connection: AsyncConnection, kind: str, after: str | None, limit: int

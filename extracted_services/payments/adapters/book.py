@@ -17,7 +17,7 @@ from extracted_services.chassis.sync import outbox
 from extracted_services.chassis.sync.ownership import Owned, require_owner
 from extracted_services.chassis.sync.tables import SERVICE, ownership
 from extracted_services.payments.adapters.rows import read_charge, read_payment, write_charge, write_payment
-from extracted_services.payments.adapters.states import show_answer, show_state
+from extracted_services.payments.adapters.states import show_state
 from extracted_services.payments.adapters.tables import UNSETTLED, charges, kept_answers, payments
 from extracted_services.payments.domain.charge import SERVICES, Charge, Terms
 from extracted_services.payments.domain.payment import Payment, Status
@@ -73,12 +73,11 @@ class SqlTransaction:
         await self._kept.adopt(answer)  # under the charge's lock, so there is none for this key yet
 
     async def open_charge(self, charge: Charge) -> Charge:
-        dialect = sqlite if self._connection.dialect.name == "sqlite" else postgresql
-        added = await self._connection.execute(
-            dialect.insert(charges).values(write_charge(charge)).on_conflict_do_nothing()
-        )
         asked = charge.asked
-        if added.rowcount == 1 or asked is None:
+        dialect = sqlite if self._connection.dialect.name == "sqlite" else postgresql
+        adding = dialect.insert(charges).values(write_charge(charge)).on_conflict_do_nothing()
+        added = await self._connection.execute(adding.returning(charges.c.payment_id))
+        if asked is None or added.first() is not None:
             return charge
         same_key = select(charges).where(
             charges.c.asked_customer == asked.customer,
@@ -122,7 +121,7 @@ class SqlTransaction:
         assert self._owned is not None, "only an owner has something to tell"
         # A service's key means nothing to the monolith, which has no such path.
         travels = answer is not None and answer.asked.customer != SERVICES
-        data = {**show_state(payment), "answer": show_answer(answer) if answer is not None and travels else None}
+        data = {**show_state(payment), "answer": answer.as_data() if answer is not None and travels else None}
         change = outbox.Change(told.value, str(payment.id), payment.version, data)
         await outbox.record(self._connection, self._owned, change, now=payment.updated_at)
         self.has_told = True

@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from extracted_services.chassis.answers import Answer
 from extracted_services.chassis.encoding import read_money, read_time, show_money, show_time
 from extracted_services.payments.domain.payment import Payment, Status
 
@@ -43,7 +42,3 @@ def read_state(state: State, version: int) -> Payment:
         updated_at=read_time(told["updated_at"]),
         version=version,
     )
-
-
-def show_answer(answer: Answer) -> State:
-    return {**answer.as_data(), "location": answer.location or ""}

@@ -16,11 +16,10 @@ from extracted_services.payments.adapters.tables import kept_keys
 from extracted_services.payments.bootstrap import build_app, migrate_database
 from extracted_services.payments.service_layer.till import Till
 from extracted_services.payments.settings import Settings, read_settings
+from extracted_services.payments.tests.client import Client
 from extracted_services.payments.tests.shop import MORNING, Clock, ScriptedProcessor, open_till
-from extracted_services.payments.tests.tokens import JWKS, Client
-from tests.support.postgres import Postgres, postgres
-
-__all__ = ["postgres"]
+from tests.support.postgres import Postgres
+from tests.support.tokens import JWKS
 
 NOWHERE = "http://127.0.0.1:9"
 TOKEN = "between-services"

@@ -10,9 +10,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from extracted_services.payments.bootstrap import audit
 from extracted_services.payments.settings import Settings
+from extracted_services.payments.tests.client import Client
 from extracted_services.payments.tests.shop import ALICE
 from extracted_services.payments.tests.test_charging import fence_payments, record_elsewhere
-from extracted_services.payments.tests.tokens import Client
 
 pytestmark = pytest.mark.anyio
 

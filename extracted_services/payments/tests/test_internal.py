@@ -7,9 +7,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from extracted_services.payments.bootstrap import audit
 from extracted_services.payments.settings import Settings
+from extracted_services.payments.tests.client import Client
 from extracted_services.payments.tests.shop import ALICE, BAD, GOOD
 from extracted_services.payments.tests.test_charging import events
-from extracted_services.payments.tests.tokens import Client
 
 pytestmark = pytest.mark.anyio
 UNKNOWN_AT_FIRST = f"tok_{'d' * 32}_16_0127"
