@@ -1,4 +1,4 @@
-"""The shop's tests: Django on a database in memory, every test in a transaction that is undone.
+"""The shop's tests: Django on SQLite in memory and on PostgreSQL, every test in a transaction that is undone.
 
 Settings are made here without touching `os.environ`, so that nothing of this is seen by the other tests of a run.
 """
@@ -7,6 +7,7 @@ import atexit
 import importlib
 import os
 import tempfile
+from contextlib import contextmanager
 from pathlib import Path
 from unittest.mock import patch
 
@@ -16,7 +17,12 @@ from django.conf import settings
 
 SCRATCH = tempfile.TemporaryDirectory(prefix="shop-tests-")
 atexit.register(SCRATCH.cleanup)
-ENVIRONMENT = {"DATA_DIR": SCRATCH.name, "DATABASE_URL": "sqlite:///:memory:", "SECRET_KEY": "for tests"}
+ENVIRONMENT = {
+    "DATA_DIR": SCRATCH.name,
+    "DATABASE_URL": "sqlite:///:memory:",
+    "SECRET_KEY": "for tests",
+    "INTERNAL_TOKEN": "for-tests",
+}
 
 
 def _configure() -> None:
@@ -31,7 +37,8 @@ def _configure() -> None:
 
 _configure()
 
-from django.db import connection, transaction  # noqa: E402 - only possible with settings
+from django.core.management import call_command  # noqa: E402 - only possible with settings
+from django.db import connections, transaction  # noqa: E402 - only possible with settings
 from django.test import Client  # noqa: E402 - only possible with settings
 from django.test.utils import (  # noqa: E402 - only possible with settings
     setup_databases,
@@ -40,18 +47,45 @@ from django.test.utils import (  # noqa: E402 - only possible with settings
     teardown_test_environment,
 )
 
+from legacy_monolith.config.environment import read_environment  # noqa: E402 - only possible with settings
 from legacy_monolith.tests import server  # noqa: E402 - only possible with settings
 from legacy_monolith.tests.shop import Shop  # noqa: E402 - only possible with settings
 
 
 @pytest.fixture(scope="session")
-def database():
+def django_environment():
     setup_test_environment()
-    made = setup_databases(verbosity=0, interactive=False)
     yield
-    teardown_databases(made, verbosity=0)
-    connection.close()
     teardown_test_environment()
+
+
+@pytest.fixture(scope="session")
+def database(request, django_environment):
+    """The database of the tests at hand: SQLite in memory, or what `tests.shop.ON_BOTH_DATABASES` asks for."""
+    if getattr(request, "param", "sqlite") == "sqlite":
+        made = setup_databases(verbosity=0, interactive=False)
+        yield
+        teardown_databases(made, verbosity=0)
+        connections.close_all()
+        return
+    postgres = request.getfixturevalue("postgres")
+    with default_database(postgres.url(postgres.create_database())):
+        call_command("migrate", verbosity=0, interactive=False)
+        yield
+
+
+@contextmanager
+def default_database(url: str):
+    """Lets the shop use another database, in every thread that opens it from now on."""
+    before, connected = connections.settings["default"], connections["default"]
+    [made] = connections.configure_settings({"default": read_environment({"DATABASE_URL": url}).database}).values()
+    connections.settings["default"] = made
+    connections["default"] = connections.create_connection("default")
+    try:
+        yield
+    finally:
+        connections["default"].close()
+        connections.settings["default"], connections["default"] = before, connected
 
 
 @pytest.fixture

@@ -3,9 +3,7 @@ from django.contrib import admin
 from django.utils.html import format_html
 
 from legacy_monolith.stock.models import StockLevel
-from legacy_monolith.sync import ownership
 from legacy_monolith.sync.owned_admin import OwnedAdmin
-from legacy_monolith.sync.writing import writing
 
 from . import services
 from .models import Category, Product, Tag
@@ -71,7 +69,7 @@ class StockInline(admin.TabularInline):
 
 @admin.register(Product)
 class ProductAdmin(OwnedAdmin):
-    """With a product goes its stock, so it can only be deleted where that is written here too."""
+    """A product is taken off sale, never deleted: its stock and whatever was promised of it go on."""
 
     entities = ("product",)
     form = ProductForm
@@ -103,12 +101,4 @@ class ProductAdmin(OwnedAdmin):
         services.announce(product=form.instance)
 
     def has_delete_permission(self, request, obj=None) -> bool:
-        return super().has_delete_permission(request, obj) and not ownership.find_foreign("stock")
-
-    def delete_model(self, request, obj: Product) -> None:
-        services.remove(product=obj)
-
-    def delete_queryset(self, request, queryset) -> None:
-        with writing():
-            for product in queryset.order_by("sku"):
-                services.remove(product=product)
+        return False

@@ -5,7 +5,7 @@ from django.db import transaction
 from django.db.models import F, QuerySet
 
 from legacy_monolith.sync.outbox import Change
-from legacy_monolith.sync.writing import record, record_at_end, writing
+from legacy_monolith.sync.writing import record_at_end, writing
 
 from .images import normalise
 from .models import Product, Tag
@@ -42,14 +42,6 @@ def announce_all(*, products: QuerySet[Product]) -> None:
     keys = list(products.values_list("pk", flat=True))
     Product.objects.filter(pk__in=keys).update(version=F("version") + 1)
     record_at_end(_changes, keys)
-
-
-@writing("product", "stock")
-def remove(*, product: Product) -> None:
-    """Takes the product, and its stock, out of the shop; only possible while nothing of it was ever reserved."""
-    product = Product.objects.select_for_update().get(pk=product.pk)
-    record("ProductRemoved", product.sku, product.version + 1, {"sku": product.sku})
-    product.delete()
 
 
 @writing("product")

@@ -54,6 +54,8 @@ def logging_config(log_format: str, level: str) -> dict:
             "django.server": {"handlers": [], "propagate": True},
             "django.security.DisallowedHost": {"level": "CRITICAL"},
             "PIL": {"level": "INFO"},
+            "httpx": {"level": "WARNING"},
+            "aiokafka": {"level": "WARNING"},
             "asyncio": {"level": "WARNING"},
         },
     }

@@ -13,7 +13,6 @@ from django.contrib.auth.hashers import make_password
 from django.contrib.sessions.models import Session
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
-from django.db import transaction
 
 from legacy_monolith.accounts.models import User
 from legacy_monolith.api.models import KeptAnswer
@@ -22,6 +21,8 @@ from legacy_monolith.identifiers import uuid7_at
 from legacy_monolith.orders.models import NEXT, Order, OrderLine, StatusChange
 from legacy_monolith.payments.models import Payment
 from legacy_monolith.stock.models import Reservation, ReservationLine, StockLevel
+from legacy_monolith.sync.models import Backfill, Entity
+from legacy_monolith.sync.writing import writing
 
 from . import pictures, vocabulary
 
@@ -30,6 +31,7 @@ START = END - timedelta(days=365)
 KNOWN_CUSTOMERS = (("alice", "Alice", "Larsen"), ("bob", "Bob", "Keller"), ("carol", "Carol", "Rossi"))
 # Children before their parents.
 TABLES = (
+    Backfill,
     KeptAnswer,
     StatusChange,
     OrderLine,
@@ -59,18 +61,21 @@ def is_empty() -> bool:
     return not Product.objects.exists() and not User.objects.exists()
 
 
-@transaction.atomic
+@writing(*Entity.values)
 def seed(size: Size, *, seed: int, with_pictures: bool = True) -> None:
-    """Fills an empty shop. At least the known logins and one product are made, whatever the size says."""
+    """Fills an empty shop. At least the known logins and one product are made, whatever the size says.
+
+    Nobody is told of it, thousands of times: a service is filled by a backfill.
+    """
     random = Random(seed)  # noqa: S311 - sample data, and the same every time
     products = _make_products(random, max(size.products, 1), with_pictures=with_pictures)
     customers = _make_users(random, size.users)
     _make_orders(random, size.orders, customers, products)
 
 
-@transaction.atomic
+@writing(*Entity.values)
 def clear() -> None:
-    """Takes everything out of the shop, its accounts too."""
+    """Takes everything out of the shop, its accounts too. What was told and heard stays told and heard."""
     for table in TABLES:
         table.objects.all().delete()
 

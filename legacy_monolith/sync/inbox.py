@@ -32,7 +32,9 @@ def take(event: Event) -> str:
     place = _lock(event.aggregate_type)
     if event.position is not None and _is_applied(place, event.position):
         InboxPosition.objects.filter(pk=place.pk).update(duplicates=F("duplicates") + 1)
-        return DUPLICATE
+        if not _was_buried(event):
+            return DUPLICATE
+        return _apply(event)  # replayed by hand, and this time it can be taken
     decision = _apply(event)
     if event.position is not None:
         _mark_applied(place, event.position)
@@ -41,7 +43,10 @@ def take(event: Event) -> str:
 
 @transaction.atomic
 def bury(traces: Traces, reason: str) -> None:
-    """Records an event that could not be taken as a conflict, and goes on behind its position."""
+    """Records an event that could not be taken as a conflict, and goes on behind its position.
+
+    When it comes again and can be taken by then, it is; the conflict stays on record.
+    """
     place = _lock(traces.entity)
     if _is_applied(place, traces.position):
         return
@@ -61,6 +66,10 @@ def _lock(entity: str) -> InboxPosition:
 
 def _is_applied(place: InboxPosition, position: int) -> bool:
     return position <= place.last or InboxEvent.objects.filter(entity=place.entity, position=position).exists()
+
+
+def _was_buried(event: Event) -> bool:
+    return Conflict.objects.filter(event_id=event.id, event_version=None).exists()
 
 
 def _mark_applied(place: InboxPosition, position: int) -> None:

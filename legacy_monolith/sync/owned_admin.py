@@ -5,6 +5,7 @@ from collections.abc import Callable
 from django.contrib import admin, messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.utils.text import get_text_list
 
 from . import ownership
 from .ownership import NotOwner
@@ -52,6 +53,6 @@ class OwnedAdmin(admin.ModelAdmin):
         known = request.__dict__.setdefault("_written_elsewhere", {})
         if self.entities not in known:
             foreign = ownership.find_foreign(*self.entities)
-            what = " and ".join(row.get_entity_display() for row in foreign)
-            known[self.entities] = f"To look at only: {what} are written by a service at the moment." if foreign else ""
+            what = get_text_list([row.get_entity_display() for row in foreign], "and")
+            known[self.entities] = f"To look at only, as services write {what} at the moment." if foreign else ""
         return known[self.entities]

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from decimal import Decimal
 
+import pytest
 from django.test import Client
 
 from legacy_monolith.accounts import tokens
@@ -11,6 +12,7 @@ from legacy_monolith.catalogue.models import Category, Product, Tag
 from legacy_monolith.orders.services import Address
 from legacy_monolith.stock.models import StockLevel
 
+ON_BOTH_DATABASES = pytest.mark.parametrize("database", ["sqlite", "postgresql"], indirect=True)
 GOOD_CARD = "4242424242424242"
 BAD_CARD = "4000000000000002"
 ADDRESS = {"name": "Alice Larsen", "street": "Mill Lane 1", "postcode": "1050", "city": "Copenhagen", "country": "DK"}

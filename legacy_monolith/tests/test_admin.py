@@ -8,7 +8,9 @@ from legacy_monolith.orders.models import Order
 from legacy_monolith.stock import services as stock
 from legacy_monolith.stock.models import StockLevel
 
-from .shop import address, post
+from .shop import ON_BOTH_DATABASES, address, post
+
+pytestmark = ON_BOTH_DATABASES
 
 
 @pytest.fixture

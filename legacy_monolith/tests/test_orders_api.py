@@ -6,7 +6,9 @@ from legacy_monolith.orders.models import Order
 from legacy_monolith.payments.models import Payment
 from legacy_monolith.stock.models import Reservation
 
-from .shop import ADDRESS, BAD_CARD, GOOD_CARD, get, new_order, post
+from .shop import ADDRESS, BAD_CARD, GOOD_CARD, ON_BOTH_DATABASES, get, new_order, post
+
+pytestmark = ON_BOTH_DATABASES
 
 
 def place(client, shop, **changes) -> dict:

@@ -2,7 +2,9 @@ from uuid import uuid4
 
 import pytest
 
-from .shop import BAD_CARD, GOOD_CARD, get, post
+from .shop import BAD_CARD, GOOD_CARD, ON_BOTH_DATABASES, get, post
+
+pytestmark = ON_BOTH_DATABASES
 
 ORDER_ID = str(uuid4())
 

@@ -5,7 +5,9 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from .shop import get
+from .shop import ON_BOTH_DATABASES, get
+
+pytestmark = ON_BOTH_DATABASES
 
 
 def skus(answer) -> list[str]:

@@ -3,6 +3,7 @@ from argparse import ArgumentParser
 from django.core.management.base import BaseCommand, CommandError
 
 from legacy_monolith.seeding import services
+from legacy_monolith.sync.ownership import NotOwner
 
 
 class Command(BaseCommand):
@@ -21,11 +22,14 @@ class Command(BaseCommand):
         size = services.Size(options["products"], options["orders"], options["users"])
         if min(size.products, size.orders, size.users) < 0:
             raise CommandError("the numbers must not be negative")
-        if options["force"]:
-            services.clear()
-        elif not services.is_empty():
+        if not options["force"] and not services.is_empty():
             self.stdout.write("The shop has data already; nothing was changed. (--force starts anew.)")
             return
-        services.seed(size, seed=options["seed"], with_pictures=not options["no_pictures"])
+        try:
+            if options["force"]:
+                services.clear()
+            services.seed(size, seed=options["seed"], with_pictures=not options["no_pictures"])
+        except NotOwner as refusal:
+            raise CommandError(f"Nothing was changed: {refusal}.") from None
         self.stdout.write(f"{size.products} products, {size.orders} orders, {size.users} users.")
         self.stdout.write("Logins: alice/alice-pass, bob/bob-pass, carol/carol-pass; staff: admin/admin-pass.")
