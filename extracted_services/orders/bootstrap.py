@@ -9,6 +9,7 @@ from uuid import uuid4
 
 from starlette.applications import Starlette
 
+from extracted_services.chassis.client import ONCE, ServiceClient, Timeouts
 from extracted_services.chassis.database import open_engine
 from extracted_services.chassis.internal_token import choose_internal_token
 from extracted_services.chassis.keys import IssuersKeys
@@ -20,7 +21,6 @@ from extracted_services.chassis.web.app import create_app
 from extracted_services.messaging.open import open_bus
 from extracted_services.orders.adapters.applier import OrderApplier
 from extracted_services.orders.adapters.book import ENTITY, SqlOrders, SqlWork
-from extracted_services.orders.adapters.clients import open_client
 from extracted_services.orders.adapters.durable import DurableFunctions, journal_url
 from extracted_services.orders.adapters.inventory import InventoryService
 from extracted_services.orders.adapters.payments import PaymentsService
@@ -61,11 +61,9 @@ def build_app(settings: Settings) -> Starlette:
     worker = SyncWorker("orders", name, engine, bus, inbox)
     book, placed = SqlSagaBook(engine, now), SqlOrders(engine)
     work = SqlWork(engine, now, poke=worker.poke, notify=signals.notify)
-    inventory_client, payments_client = (
-        open_client(settings.inventory_url, token),
-        open_client(settings.payments_url, token),
-    )
-    goods, cards = InventoryService(inventory_client), PaymentsService(payments_client)
+    clients = _open_clients(settings, token)
+    goods = InventoryService(clients["inventory steps"], clients["inventory"])
+    cards = PaymentsService(clients["payments steps"], clients["payments"])
     runner = SagaRunner(
         Fulfilment(work, placed, goods, cards, now).stories(),
         engine,
@@ -79,7 +77,7 @@ def build_app(settings: Settings) -> Starlette:
     @asynccontextmanager
     async def lifetime() -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
-            for close in (engine.dispose, bus.close, keys.aclose, inventory_client.aclose, payments_client.aclose):
+            for close in (engine.dispose, bus.close, keys.aclose, *(client.aclose for client in clients.values())):
                 stack.push_async_callback(close)
             await stack.enter_async_context(worker.running())
             await stack.enter_async_context(runner.running())
@@ -99,6 +97,15 @@ def build_app(settings: Settings) -> Starlette:
         refusals={**sync.REFUSALS, **orders.REFUSALS, **sagas.REFUSALS},
         lifetime=lifetime,
     )
+
+
+def _open_clients(settings: Settings, token: str) -> dict[str, ServiceClient]:
+    """For what a customer waits for, and for the steps of sagas, whose timeouts are longer (`service_layer.fulfil`)."""
+    clients = {}
+    for name, url in (("inventory", settings.inventory_url), ("payments", settings.payments_url)):
+        clients[name] = ServiceClient(name, url, token=token, timeouts=Timeouts(attempt=1.0, whole=2.0))
+        clients[f"{name} steps"] = ServiceClient(name, url, token=token, timeouts=Timeouts(attempt=30.0), retries=ONCE)
+    return clients
 
 
 def serve_forever(settings: Settings) -> None:

@@ -1,62 +1,43 @@
 """Asking another service, as a saga needs it: what its answer, or its silence, means for the step.
 
-answered as expected                        → done
-certainly not sent; somebody else owns it   → not now
-sent, and the answer lost or a failure      → unknown: perhaps it was done
-anything else                               → unknown, too: a person has to look, and until then it is asked again
+answered as expected                                  → done
+a refusal of the business                             → refused
+certainly not done: not sent, or owned by others now  → not now
+anything else: no answer, or one that nobody expects  → unknown, perhaps it was done; asked again, and then for a
+                                                        person to look at
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from typing import Any
 
+from extracted_services.chassis import client
+from extracted_services.chassis.client import Answered, Unreachable
 from extracted_services.orders.saga.outcomes import Done, Json, NotNow, Outcome, Refused, Unknown
 
-Meaning = Callable[[Mapping[str, Any]], Outcome]
+TakeResult = Callable[[Any], Json]
+Meaning = Callable[[client.Refused], Outcome]
 
 
-class Unreachable(Exception):
-    """No answer that says anything; `unsent`: certainly nothing happened there."""
-
-    def __init__(self, why: str, *, unsent: bool) -> None:
-        super().__init__(why)
-        self.unsent = unsent
-
-
-class Client(Protocol):
-    """One other service. An answer is its status and its document."""
-
-    async def ask(
-        self, method: str, path: str, *, document: object = None, key: str | None = None
-    ) -> tuple[int, Mapping[str, Any]]:
-        """Asked once. Raises Unreachable, also for 502, 503 and 504."""
-
-
-async def ask(
-    client: Client,
-    method: str,
-    path: str,
-    *,
-    done: Callable[[Mapping[str, Any]], Json],
-    refusals: Mapping[str, Meaning] | None = None,
-    document: object = None,
-    key: str | None = None,
-) -> Outcome:
-    """`done` takes the result out of an answer below 300; `refusals` says what the problems of the business mean, by
-    kind (`insufficient-stock`)."""
-    try:
-        status, told = await client.ask(method, path, document=document, key=key)
-    except Unreachable as failure:
-        return NotNow(str(failure)) if failure.unsent else Unknown(str(failure))
-    if status < 300:
-        return Done(done(told))
-    kind = str(told.get("type", "")).removeprefix("urn:shop:")
-    if kind == "not-owner":
-        return NotNow(str(told.get("detail", kind)))
-    if refusals and kind in refusals:
-        return refusals[kind](told)
-    return Unknown(f"{method} {path} was answered with {status}{f' ({kind})' if kind else ''}")
+def judge(answer: client.Outcome, result: TakeResult, refusals: Mapping[str, Meaning] | None = None) -> Outcome:
+    """`result` takes what is needed out of the body of an answer; `refusals` says what the problems of the business
+    mean, by kind (`insufficient-stock`)."""
+    match answer:
+        case Answered(body=body):
+            return Done(result(body))
+        case Unreachable(reason, may_be_done):
+            return Unknown(reason) if may_be_done else NotNow(reason)
+        case client.Refused(kind="not-owner", problem=problem):
+            return NotNow(str(problem.get("detail", "it is owned by others")))
+        case client.Refused(kind=kind) if refusals and kind in refusals:
+            return refusals[kind](answer)
+        case client.Refused(status, problem):
+            return Unknown(f"refused with {status}: {problem.get('detail', 'no reason given')}")
 
 
 def refused(reason: str) -> Meaning:
     """The step is refused for that reason; the problem's `errors` are kept for the customer."""
-    return lambda told: Refused(reason, {"errors": told["errors"]} if "errors" in told else {})
+    return lambda refusal: Refused(reason, {"errors": refusal.problem["errors"]} if "errors" in refusal.problem else {})
+
+
+def nothing(_body: Any) -> Json:
+    return {}

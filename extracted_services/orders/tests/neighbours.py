@@ -9,7 +9,7 @@ import re
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -231,11 +231,13 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             return
         raw = json.dumps(answer[1]).encode()
-        self.send_response(answer[0])
-        self.send_header("content-type", "application/json")
-        self.send_header("content-length", str(len(raw)))
-        self.end_headers()
-        self.wfile.write(raw)
+        with suppress(ConnectionError):  # whoever asked was killed
+            self.send_response(answer[0])
+            self.send_header("content-type", "application/json")
+            self.send_header("content-length", str(len(raw)))
+            self.end_headers()
+            self.wfile.write(raw)
+            self.wfile.flush()
 
     do_GET = _handle  # noqa: N815 - the names that http.server calls
     do_POST = _handle  # noqa: N815

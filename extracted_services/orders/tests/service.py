@@ -42,6 +42,10 @@ class Customer:
         roles = ["customer", *([self.role] if self.role else [])]
         self._headers = {"authorization": f"Bearer {issue(self.id, *roles)}"}
 
+    def at(self, service: "Service") -> "Customer":
+        """The same person at another process."""
+        return Customer(service.http, self.role, self.id)
+
     def get(self, path: str) -> httpx.Response:
         return self.http.get(path, headers=self._headers)
 
