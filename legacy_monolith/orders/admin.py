@@ -38,8 +38,14 @@ class AddressForm(forms.ModelForm):
         fields = ("ship_to", "street", "postcode", "city", "country")
 
     def address(self) -> services.Address:
-        name, *rest = (self.cleaned_data[field] for field in self.Meta.fields)
-        return services.Address(name, *rest)
+        written = self.cleaned_data
+        return services.Address(
+            name=written["ship_to"],
+            street=written["street"],
+            postcode=written["postcode"],
+            city=written["city"],
+            country=written["country"],
+        )
 
 
 @admin.register(Order)

@@ -43,18 +43,18 @@ def begin(service: str, *, anew: bool) -> Backfill:
     return backfill
 
 
-def fill(backfill: Backfill, receiver: Receiver, tell: Tell) -> dict[str, int]:
+def fill(backfill: Backfill, receiver: Receiver, tell: Tell, *, batch: int = BATCH) -> dict[str, int]:
     """Sends what is left; how often the service made each decision. `tell(kind, sent)` is called after each batch."""
     decisions: dict[str, int] = {}
     for name, progress in backfill.progress.items():
         kind = KINDS[name]
         while not progress["done"]:
-            rows = kind.after(progress["after"], BATCH)
+            rows = kind.after(progress["after"], batch)
             if rows:
                 _add(decisions, receiver.send(_events(kind, rows)))
                 progress["after"] = kind.name_of(rows[-1])
             progress["sent"] += len(rows)
-            progress["done"] = len(rows) < BATCH
+            progress["done"] = len(rows) < batch
             backfill.save()
             tell(name, len(rows))
     _add(decisions, receiver.send([], complete=True, covers=backfill.covers))

@@ -9,7 +9,7 @@ from typing import Any, Self
 import httpx
 
 TIMEOUT = httpx.Timeout(60, connect=5)  # an import of 200 events is one transaction
-TRIES = 6
+TRIES = 6  # of an import: about six seconds in all
 PAGE = 500
 
 
@@ -42,7 +42,8 @@ class Peer:
     def send(self, events: Sequence[Mapping[str, Any]], **others: Any) -> Mapping[str, int]:
         """Imports events; how often each decision was made. Sent again when the service is away for a moment: events
         carry their versions, so a repetition does nothing."""
-        return self._ask("POST", "/internal/sync/import", json={"events": events, **others})["decisions"]
+        document = {"events": events, **others}
+        return self._ask("POST", "/internal/sync/import", json=document, tries=TRIES)["decisions"]
 
     def checksums(self, entity: str, kind: str) -> Iterator[tuple[str, int, str]]:
         """Key, version and checksum of all there are, in the order of their keys."""
@@ -53,8 +54,8 @@ class Peer:
             yield from ((item["id"], item["version"], item["checksum"]) for item in page["items"])
             after = page["next"]
 
-    def _ask(self, method: str, path: str, **what: Any) -> dict[str, Any]:
-        for attempt in range(1, TRIES + 1):
+    def _ask(self, method: str, path: str, *, tries: int = 1, **what: Any) -> dict[str, Any]:
+        for attempt in range(1, tries + 1):
             try:
                 answer = self._client.request(method, path, **what)
             except httpx.HTTPError as error:
@@ -65,7 +66,7 @@ class Peer:
                 trouble = f"{self.url}{path} answered {answer.status_code}{_detail(answer)}"
                 if answer.status_code not in (502, 503, 504):
                     break
-            if attempt < TRIES:
+            if attempt < tries:
                 time.sleep(0.1 * 2**attempt)
         raise CannotAsk(trouble)
 

@@ -86,13 +86,13 @@ class Worker:
 
     bus: Bus
     trouble: str | None = field(default=None, init=False)
-    _out: Lane = field(default_factory=partial(Lane, "outbox"), init=False)
-    _in: Lane = field(default_factory=partial(Lane, "inbox"), init=False)
+    outward: Lane = field(default_factory=partial(Lane, "outbox"))
+    inward: Lane = field(default_factory=partial(Lane, "inbox"))
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Works for as long as the context lasts."""
-        relay = Relay(Outbox(self._out), self.bus, holder=f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex[:8]}")
+        relay = Relay(Outbox(self.outward), self.bus, holder=f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex[:8]}")
         chores = [self._repeat(act, every) for act, every in CHORES]
         outbox.call_after_commit(relay.poke)
         tasks = [asyncio.create_task(duty) for duty in (relay.run(), self._watch(), *chores)]
@@ -105,8 +105,8 @@ class Worker:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             await self.bus.close()
-            self._out.close()
-            self._in.close()
+            self.outward.close()
+            self.inward.close()
 
     async def handle(self, delivery: Delivery) -> None:
         """Takes one message of the bus. Raises `Poison` or `NotNow`."""
@@ -131,7 +131,7 @@ class Worker:
 
     async def _wait_for_database(self, act: Callable[[], Result]) -> Result:
         try:
-            return await self._in.run(act)
+            return await self.inward.run(act)
         except (OperationalError, InterfaceError) as problem:
             raise NotNow(f"the database is away ({type(problem).__name__})") from problem
 
@@ -154,7 +154,7 @@ class Worker:
         while True:
             await asyncio.sleep(every.total_seconds() * 2 ** min(failures, 6))
             try:
-                await self._in.run(act)
+                await self.inward.run(act)
                 failures = 0
             except (OperationalError, InterfaceError):
                 failures += 1  # the requests that meet it say so

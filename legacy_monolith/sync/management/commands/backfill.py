@@ -26,6 +26,7 @@ class Command(BaseCommand):
         backfill = filling.begin(service, anew=restart)
         with Peer(settings.SERVICE_URLS[service], internal_token()) as peer:
             try:
+                peer.status()  # whether there is anybody, before anything is counted
                 decisions = self._fill(backfill, peer)
             except CannotAsk as trouble:
                 raise CommandError(f"{trouble}\nRun it again: it goes on where it stopped.") from None
