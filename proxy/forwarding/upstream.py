@@ -7,6 +7,9 @@ last answer ended exactly where it said it would, with nothing behind it.
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import os
+import socket
 from typing import TYPE_CHECKING, Final, Protocol, cast
 
 from proxy.wire.framing import BadChunk, ChunkedDecoder
@@ -27,6 +30,10 @@ if TYPE_CHECKING:
 
 MAX_INTERIM: Final = 64
 """1xx answers before the final one; more is a bad answer."""
+
+LAST_PIECES: Final = 4
+LAST_PIECE_BYTES: Final = 64 * 1024
+"""What is read of an answer whose connection has failed already: one that comes early is short."""
 
 PARSER: Final = ResponseParser()
 
@@ -125,6 +132,8 @@ class UpstreamConnection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self.closing = True
         self.pool.forget(self)
+        if isinstance(exc, OSError) and self.receiver is not None:
+            self._read_what_came()
         receiver, self.receiver = self.receiver, None
         if receiver is None:
             return
@@ -132,6 +141,22 @@ class UpstreamConnection(asyncio.Protocol):
             receiver.receive_data(b"", last=True)
         else:
             receiver.upstream_lost(exc, silent=self._body is None and not self._held and not self._interim)
+
+    def _read_what_came(self) -> None:
+        """An upstream that answers early and closes resets what we still send; its answer may lie in the socket unread.
+
+        Of TLS there is nothing to read here. Go's transport waits for the answer after a failed write, too.
+        """
+        sock = self.transport.get_extra_info("socket")
+        if sock is None or self.transport.get_extra_info("ssl_object") is not None:
+            return
+        with contextlib.suppress(OSError), socket.socket(fileno=os.dup(sock.fileno())) as unread:
+            unread.setblocking(False)
+            for _ in range(LAST_PIECES):
+                data = unread.recv(LAST_PIECE_BYTES)
+                if not data or self.receiver is None:
+                    break
+                self.data_received(data)
 
     def pause_writing(self) -> None:
         if self.receiver is not None:

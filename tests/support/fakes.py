@@ -31,6 +31,9 @@ class FakeSocket:
     def __init__(self) -> None:
         self.options: dict[int, object] = {}
 
+    def fileno(self) -> int:
+        return -1
+
     def setsockopt(self, _level: int, option: int, value: object) -> None:
         self.options[option] = value
 
