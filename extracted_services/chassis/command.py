@@ -17,7 +17,7 @@ from extracted_services.chassis.database import DatabaseUnavailable
 from extracted_services.chassis.internal_token import TokenUnusable
 from extracted_services.chassis.logs import configure_logging
 from extracted_services.chassis.schema import SchemaMismatch
-from extracted_services.chassis.server import AddressInUse, StartFailed
+from extracted_services.chassis.server import AddressInUse
 from extracted_services.chassis.settings import CommonSettings, SettingsError, Variable
 
 S = TypeVar("S", bound=CommonSettings)
@@ -85,8 +85,6 @@ def telling_failures() -> Iterator[None]:
         fail(3, f"DATABASE_URL: {problem}")
     except TokenUnusable as problem:
         fail(3, f"INTERNAL_TOKEN: {problem}")
-    except StartFailed as problem:
-        fail(3, str(problem))
 
 
 def fail(code: int, message: str) -> NoReturn:

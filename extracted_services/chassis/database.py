@@ -51,8 +51,8 @@ async def reading(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
         {_READ_ONLY: True} if engine.dialect.name == "sqlite" else {"isolation_level": "AUTOCOMMIT"}
     )
     with _telling_unavailability():
-        async with engine.execution_options(**options).connect() as connection:
-            yield connection
+        async with engine.connect() as connection:
+            yield await connection.execution_options(**options)
 
 
 @asynccontextmanager

@@ -127,7 +127,11 @@ class IssuersKeys:
         query = select(self._table.c.document).where(self._table.c.url == self._url)
         async with reading(self._engine) as connection:
             document = await connection.scalar(query)
-        return {} if document is None else parse_keys(document)
+        try:
+            return {} if document is None else parse_keys(document)
+        except ValueError:
+            logger.warning("the keys kept of %s cannot be read", self._url)
+            return {}
 
     async def _keep(self, document: str) -> None:
         table = self._table

@@ -42,5 +42,5 @@ def configure_logging(level: str, service: str) -> None:
     root.handlers[:] = [handler]
     root.setLevel(level)
     logging.getLogger("stamina").setLevel(logging.ERROR)  # the client tells of its retries itself
-    for chatty in ("aiokafka", "aiosqlite", "alembic", "asyncio", "dbos", "httpcore", "httpx"):
+    for chatty in ("aiokafka", "aiosqlite", "alembic", "asyncio", "dbos", "httpcore", "httpx", "uvicorn"):
         logging.getLogger(chatty).setLevel(max(logging.WARNING, root.level))

@@ -20,14 +20,11 @@ class AddressInUse(Exception):
     """The address cannot be listened on; says why in one line."""
 
 
-class StartFailed(Exception):
-    """What surrounds the serving could not be entered; the log says why."""
-
-
 def serve(settings: CommonSettings, app: Starlette, prepare: Callable[[], Awaitable[str]]) -> None:
     """Take the address, `prepare` (it returns the database's revision), then serve until SIGTERM or SIGINT.
 
-    Raises AddressInUse, StartFailed, and what `prepare` raises.
+    Ends the process with 3, and the cause in the log, when the application's lifetime cannot begin. Raises
+    AddressInUse, and what `prepare` raises.
     """
     signal.signal(signal.SIGTERM, _stop)  # until the server takes it, and again after it
     with _listen(settings.host, settings.port) as listener:
@@ -41,19 +38,28 @@ def serve(settings: CommonSettings, app: Starlette, prepare: Callable[[], Awaita
             proxy_headers=False,
         )
         with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
-            runner.run(_prepare_and_serve(uvicorn.Server(config), listener, prepare))
+            runner.run(_prepare_and_serve(config, listener, prepare))
+
+
+class _Server(uvicorn.Server):
+    """Says where it serves once it does, not before."""
+
+    def __init__(self, config: uvicorn.Config, revision: str) -> None:
+        super().__init__(config)
+        self._revision = revision
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        for listener in sockets or ():
+            host, port = listener.getsockname()[:2]
+            url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+            logger.info("serving on %s", url, extra={"fields": {"url": url, "revision": self._revision}})
 
 
 async def _prepare_and_serve(
-    server: uvicorn.Server, listener: socket.socket, prepare: Callable[[], Awaitable[str]]
+    config: uvicorn.Config, listener: socket.socket, prepare: Callable[[], Awaitable[str]]
 ) -> None:
-    revision = await prepare()
-    host, port = listener.getsockname()[:2]
-    url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-    logger.info("serving on %s", url, extra={"fields": {"url": url, "revision": revision}})
-    await server.serve(sockets=[listener])
-    if not server.started:
-        raise StartFailed("the service could not start; the log says why")
+    await _Server(config, await prepare()).serve(sockets=[listener])
     logger.info("stopped")
 
 

@@ -23,7 +23,7 @@ def read_asked(request: Request, customer: str, document: object) -> Asked | Non
         return None
     if _KEY.fullmatch(key) is None:
         raise invalid_parameters([FieldError(HEADER, "must be 1 to 255 visible ASCII characters")])
-    return Asked(customer, request.url.path, key, fingerprint(document))
+    return Asked(customer, request.scope["path"], key, fingerprint(document))
 
 
 def replay(answer: Answer) -> Response:

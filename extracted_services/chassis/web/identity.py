@@ -53,22 +53,31 @@ async def identify(authorization: str | None, keys: Keys) -> Caller:
     scheme, _, token = (authorization or "").partition(" ")
     if scheme.lower() != "bearer":
         raise no_token()
+    kid = _read_key_id(token.strip())
+    key = None if kid is None else await keys.find(kid)
+    if key is None:
+        raise bad_token()
     try:
-        kid = jwt.get_unverified_header(token.strip()).get("kid")
-        key = await keys.find(kid) if isinstance(kid, str) else None
-        if key is None:
-            raise bad_token()
-        claims = jwt.decode(
-            token.strip(),
-            key,
-            algorithms=[ALGORITHM],
-            issuer=ISSUER,
-            leeway=CLOCKS_DIFFER_BY,
-            options={"require": CLAIMS},
+        return _read_caller(
+            jwt.decode(
+                token.strip(),
+                key,
+                algorithms=[ALGORITHM],
+                issuer=ISSUER,
+                leeway=CLOCKS_DIFFER_BY,
+                options={"require": CLAIMS},
+            )
         )
-        return _read_caller(claims)
     except (jwt.InvalidTokenError, ValueError):
         raise bad_token() from None
+
+
+def _read_key_id(token: str) -> str | None:
+    try:
+        kid = jwt.get_unverified_header(token).get("kid")
+    except (jwt.InvalidTokenError, ValueError):
+        return None
+    return kid if isinstance(kid, str) else None
 
 
 def _read_caller(claims: dict[str, Any]) -> Caller:
