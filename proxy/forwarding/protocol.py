@@ -7,7 +7,6 @@ lets an answer end well that was broken off, and buffers no more than one high-w
 from __future__ import annotations
 
 import asyncio
-import re
 from typing import Final, cast
 
 from proxy.forwarding.body import RequestBody
@@ -29,6 +28,7 @@ from proxy.forwarding.outcome import Outcome
 from proxy.forwarding.render import render_answer, render_local, render_switch
 from proxy.forwarding.tunnel import Tunnel
 from proxy.forwarding.upstream import UpstreamConnection
+from proxy.wire.fields import BARE_LF
 from proxy.wire.framing import LAST_CHUNK, encode_chunk
 from proxy.wire.head import NO_EXTRAS, RequestHead
 from proxy.wire.problem import LocalAnswer
@@ -40,8 +40,6 @@ TURN_BYTES: Final = 16 * 1024
 
 CR: Final = 13
 MAX_EMPTY_LINES: Final = 8  # on one connection; some clients send one behind a body
-
-_BARE_LF = re.compile(rb"(?<!\r)\n")
 
 
 class ClientConnection(ClientSocket):
@@ -96,8 +94,8 @@ class ClientConnection(ClientSocket):
         self._unread += data
 
     def _next_turn(self) -> None:
-        if self.state is GONE or self.state is TUNNEL or self._reading_paused:
-            return  # going on is the tunnel's business, or `resume_reading`'s
+        if not self._unread or self.state is GONE or self._reading_paused:
+            return  # a tunnel has taken it, it was worked through already, or going on is `resume_reading`'s business
         piece, self._unread = self._unread[:TURN_BYTES], self._unread[TURN_BYTES:]
         self._receive(piece)
         if self._unread:
@@ -266,7 +264,7 @@ class ClientConnection(ClientSocket):
         """A head that is not all there gets its time. Raises Refusal when it will never be one."""
         unread = max(self._scanned - 1, 0)  # a head that dribbles in is not searched again and again
         self._scanned = len(data)
-        if _BARE_LF.search(data, unread):
+        if BARE_LF.search(data, unread):
             raise Refusal(400, "bad_request", "a line of the head does not end with CRLF")
         if self.closing_at is None:
             self.closing_at = self.forwarder.monotonic() + self.forwarder.head_seconds

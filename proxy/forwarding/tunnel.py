@@ -49,7 +49,7 @@ class TunnelEnd(asyncio.Protocol):
             if exc is None:
                 peer.close()  # what is buffered is still delivered
             else:
-                peer.abort()  # a reset goes on as a reset
+                peer.abort()  # at once: what is buffered belongs to something that broke
 
 
 class Tunnel:

@@ -12,6 +12,7 @@ import os
 import socket
 from typing import TYPE_CHECKING, Final, Protocol, cast
 
+from proxy.wire.fields import BARE_LF
 from proxy.wire.framing import BadChunk, ChunkedDecoder
 from proxy.wire.refusal import BadAnswer
 from proxy.wire.response import (
@@ -236,6 +237,8 @@ class UpstreamConnection(asyncio.Protocol):
             self._break(BadAnswer("the head is too large"))
         elif data[:7] != b"HTTP/1."[: len(data)]:
             self._break(BadAnswer("the answer does not begin with an HTTP/1.x status line"))
+        elif BARE_LF.search(data, max(len(self._held) - 1, 0)):
+            self._break(BadAnswer("a line of the head does not end with CRLF"))
         else:
             self._held = data
 
@@ -272,7 +275,7 @@ class UpstreamConnection(asyncio.Protocol):
             self._begin_chunks(receiver, head, data)
 
     def _begin_chunks(self, receiver: AnswerReceiver, head: ResponseHead, data: bytes) -> None:
-        decoder = self._decoder = ChunkedDecoder()
+        decoder = self._decoder = ChunkedDecoder(padded=True)
         try:
             content = decoder.feed(data)
         except BadChunk as error:

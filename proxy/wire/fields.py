@@ -13,6 +13,7 @@ from typing import Any, Final, NamedTuple
 
 # RFC 9110 sections 5.1 and 5.5. No obs-fold, no bare CR or LF, no control bytes but HTAB; obs-text passes.
 _NAME = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+BARE_LF: Final = re.compile(rb"(?<!\r)\n")
 _FORBIDDEN = bytes([*range(0x09), *range(0x0A, 0x20), 0x7F])
 
 SECRET_NAMES: Final = frozenset(

@@ -13,6 +13,8 @@ LAST_CHUNK: Final = b"0\r\n\r\n"
 
 _MAX_SIZE_LINE: Final = 512  # a size, and extensions that nobody uses
 _MAX_TRAILER_BYTES: Final = 16 * 1024
+# Old servers pad a size with spaces; in an answer, which is framed anew, that harms nobody.
+_PADDED_SIZE_LINE = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;[\t\x20-\x7e\x80-\xff]*)?")
 _SIZE_LINE = re.compile(rb"([0-9A-Fa-f]{1,15})(?:[ \t]*;[\t\x20-\x7e\x80-\xff]*)?")
 
 
@@ -28,10 +30,12 @@ def encode_chunk(data: bytes) -> bytes:
 class ChunkedDecoder:
     """Takes a chunked body in pieces of any size and gives its content.
 
-    After `done`, `rest` holds the bytes behind the body. Raises BadChunk, after which it is of no more use.
+    `padded`: white space behind a chunk's size is taken. After `done`, `rest` holds the bytes behind the body.
+    Raises BadChunk, after which it is of no more use.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, padded: bool = False) -> None:
+        self._size_line = _PADDED_SIZE_LINE if padded else _SIZE_LINE
         self.done = False
         self.rest = b""
         self._pending = b""  # an incomplete line
@@ -83,7 +87,7 @@ class ChunkedDecoder:
         elif self._in_trailers:
             self._read_trailer(line)
         else:
-            match = _SIZE_LINE.fullmatch(line) if len(line) <= _MAX_SIZE_LINE else None
+            match = self._size_line.fullmatch(line) if len(line) <= _MAX_SIZE_LINE else None
             if match is None:
                 raise BadChunk("a chunk's size is not a hexadecimal number")
             self._left = int(match.group(1), 16)

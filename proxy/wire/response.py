@@ -200,8 +200,10 @@ def _note(head: ResponseHead, field: Field, line: bytes) -> None:
     if name == "date":
         head.dated = True
     elif name == "content-length":
-        if head.content_length is not None:
-            raise BadAnswer("there are two Content-Length fields")
+        if head.content_length == field.parsed:  # RFC 9110 section 8.6: said twice is said once
+            head.lines.remove(line)
+        elif head.content_length is not None:
+            raise BadAnswer("there are two Content-Length fields that differ")
         head.content_length = field.parsed
     elif name == "cache-control":
         head.cache_control += (line,)

@@ -109,6 +109,14 @@ def test_a_lost_connection_says_whether_anything_was_heard(data, told):
     assert receiver.told == told
 
 
+@pytest.mark.parametrize("data", [b"HTTP/1.1 200 OK\nContent-Length: 2\n\nok", b"HTTP/1.1 200 OK\r\nA: b\n"])
+def test_a_head_whose_lines_end_wrongly_is_broken_at_once_at_every_split(data):
+    for at in range(1, len(data)):
+        receiver, connection = tell(data[:at], data[at:])
+        assert receiver.told == ["broken"]
+        assert connection.transport.aborted
+
+
 def test_an_exchange_that_did_not_end_cleanly_gives_nothing_back():
     _, connection = tell(answer(body=b"0123")[:-1])
     connection.end(reusable=False, now=0.0)

@@ -36,6 +36,16 @@ def test_a_well_formed_body_gives_its_content(body, content):
     assert decode(*(body[at : at + 1] for at in range(len(body)))) == (content, True, b"")
 
 
+@pytest.mark.parametrize("line", [b"5 ", b"5\t \t", b"5  ;a=b", b"5 ;a"])
+def test_a_padded_size_is_read_where_that_is_allowed(line):
+    body = line + b"\r\nhello\r\n0  \r\n\r\n"
+    decoder = ChunkedDecoder(padded=True)
+    assert decoder.feed(body) == b"hello"
+    assert decoder.done
+    with pytest.raises(BadChunk):
+        ChunkedDecoder().feed(body)
+
+
 def test_bytes_behind_the_body_are_kept_apart():
     assert decode(b"1\r\na\r\n0\r\n\r\nGET / HTTP/1.1\r\n") == (b"a", True, b"GET / HTTP/1.1\r\n")
     assert decode(b"1\r\na\r\n0\r\n", b"T: 1\r\n\r\nrest") == (b"a", True, b"rest")
