@@ -39,7 +39,7 @@ class Broker:
 
 
 def noida_db(folder: Path) -> Broker:
-    """Not started yet; its data lie in `folder`. Not by the wheel's script, which leaves its broker behind when killed."""
+    """Not started yet; its data lie in `folder`. The wheel's script would leave the broker behind when it is killed."""
     port, data = free_port(), folder / "data"
     program = Path(str(files("noida_db"))) / "noida-db"
     program.chmod(0o755)  # the wheel does not say that it is a program

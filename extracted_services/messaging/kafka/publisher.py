@@ -76,6 +76,7 @@ class Publisher:
             except MessageSizeTooLargeError as error:
                 raise ValueError(f"larger than the broker takes: {error}") from error
             except (KafkaTimeoutError, RequestTimedOutError, TimeoutError):
+                self._topics.forget()  # a broker that lost its memory says no more than this
                 raise  # the producer goes on trying what it has, in order
             except KafkaError:
                 self._topics.forget()

@@ -20,6 +20,7 @@ from extracted_services.messaging.kafka.connection import Address, translated
 from extracted_services.messaging.kafka.publisher import Publisher
 from extracted_services.messaging.kafka.records import delivery_of
 from extracted_services.messaging.kafka.topics import Topics
+from extracted_services.messaging.kafka.tuning import evict_dead_leader, keep_membership, pace
 from extracted_services.messaging.ports import BusUnavailable, Delivery
 from extracted_services.messaging.worker import Lost, PartitionWorker
 
@@ -29,16 +30,16 @@ GROUP_SETTINGS: dict[str, Any] = {
     "enable_auto_commit": False,
     "auto_offset_reset": "earliest",  # a new group, and one whose offsets a broker lost, begin at the oldest message
     "session_timeout_ms": 6_000,  # the least that brokers allow: a killed consumer's partitions wait so long
-    "heartbeat_interval_ms": 1_500,
-    "rebalance_timeout_ms": 15_000,
+    "heartbeat_interval_ms": 1_000,
+    "rebalance_timeout_ms": 6_000,  # for which a group may wait for a member that was killed, before it shares anew
+    "request_timeout_ms": 20_000,  # longer than that: the answer to a join comes when the group has shared
     "max_poll_interval_ms": 2**31 - 1,  # a partition may wait for its handler's database as long as it takes
 }
 POLL_MILLISECONDS = 500
 WAITING = 100  # records of a partition beyond which no more are fetched until its worker has taken them
-REVOKE_SECONDS = 5.0
+REVOKE_SECONDS = 3.0  # well within the rebalance time-out
 STOP_SECONDS = 3.0
 AWAY_SECONDS = 0.5
-EMPTY_SECONDS = 0.03
 
 
 class AssignedPartition:
@@ -111,13 +112,15 @@ class Subscription:
     async def _joined(self) -> Any:
         """A consumer that is a member; afterwards its handlers have ended, and it has left."""
         await Topics(self._address).ensure(self._topics)
-        consumer = AIOKafkaConsumer(group_id=self._group, **GROUP_SETTINGS, **self._address.settings())
+        consumer = AIOKafkaConsumer(group_id=self._group, **self._address.settings() | GROUP_SETTINGS)
         self._consumer = consumer
-        consumer.subscribe(self._topics, listener=self)
         try:
             with translated(self._address):
                 await consumer.start()
             pace(consumer)
+            keep_membership(consumer)
+            evict_dead_leader(consumer, GROUP_SETTINGS["rebalance_timeout_ms"] / 2000)
+            consumer.subscribe(self._topics, listener=self)  # only now does it join
             yield consumer
         finally:
             await self._stop_workers(REVOKE_SECONDS)
@@ -153,22 +156,3 @@ class Subscription:
         workers = [worker for _, worker in self._partitions.values()]
         self._partitions.clear()
         await asyncio.gather(*(worker.stop(within) for worker in workers))
-
-
-def pace(consumer: AIOKafkaConsumer) -> None:
-    """Let an empty fetch take a moment at least.
-
-    A broker may hold an empty fetch back until something comes; noida-db answers at once, aiokafka asks again at once,
-    and an idle consumer would cost a whole core. aiokafka has no setting for it, so this reaches into its fetcher.
-    """
-    fetcher = consumer._fetcher
-    fetch = fetcher._proc_fetch_request
-
-    async def paced(*request: Any) -> Any:
-        found = await fetch(*request)
-        if not found:
-            with contextlib.suppress(asyncio.CancelledError):  # as the fetcher's own tasks do: it awaits them bare
-                await asyncio.sleep(EMPTY_SECONDS)
-        return found
-
-    fetcher._proc_fetch_request = paced
