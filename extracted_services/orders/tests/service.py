@@ -11,7 +11,11 @@ from typing import Any
 from uuid import uuid4
 
 import httpx
+from sqlalchemy import create_engine, select
 
+from extracted_services.chassis.settings import parse_database
+from extracted_services.chassis.sync.tables import outbox
+from extracted_services.contracts.envelope import Event, decode, to_document
 from extracted_services.orders.tests.neighbours import TOKEN, Neighbours
 from tests.support.processes import Process, free_port
 from tests.support.tokens import issue
@@ -94,7 +98,8 @@ class Service:
         self._starts += 1
         log = self.folder / f"orders-{self.port}-{self._starts}.log"
         self.process = Process.start([sys.executable, "-m", "extracted_services.orders"], log=log, env=self.environment)
-        self.process.wait_for_output("Application startup complete", within=START_WITHIN_S)
+        self.process.wait_for_port(self.port, within=START_WITHIN_S)
+        assert self.http.get("/healthz", timeout=START_WITHIN_S).status_code == 200  # waits for the end of the start
 
     def kill(self) -> None:
         """kill -9."""
@@ -106,13 +111,23 @@ class Service:
         assert self.process is not None
         return self.process.stop(within=30)
 
-    def own(self, epoch: int = 2) -> None:
-        answer = self.http.post("/internal/sync/own", json={"entities": ["order"], "epoch": epoch}, headers=INTERNAL)
+    def own(self) -> None:
+        self._move("own")
+
+    def fence(self) -> None:
+        self._move("fence")
+
+    def _move(self, verb: str) -> None:
+        epoch = self.http.get("/internal/sync", headers=INTERNAL).json()["entities"]["order"]["epoch"]
+        body = {"entities": ["order"], "epoch": epoch + 1}
+        answer = self.http.post(f"/internal/sync/{verb}", json=body, headers=INTERNAL)
         assert answer.status_code == 200, answer.text
 
-    def fence(self, epoch: int) -> None:
-        answer = self.http.post("/internal/sync/fence", json={"entities": ["order"], "epoch": epoch}, headers=INTERNAL)
+    def take_from_monolith(self, event: Event) -> dict[str, int]:
+        """What the monolith tells, as a backfill brings it; the decisions made."""
+        answer = self.http.post("/internal/sync/import", json={"events": [to_document(event)]}, headers=INTERNAL)
         assert answer.status_code == 200, answer.text
+        return {name: count for name, count in answer.json()["decisions"].items() if count}
 
     def customer(self, role: str | None = None) -> Customer:
         return Customer(self.http, role)
@@ -121,6 +136,19 @@ class Service:
         """By name."""
         items = self.http.get("/internal/sagas?limit=100", headers=INTERNAL).json()["items"]
         return {saga["name"]: saga for saga in items if saga["order_id"] == order_id}
+
+    def events(self, order_id: str | None = None) -> list[Event]:
+        """What the service has told of an order, or of all, in the order in which it was told."""
+        engine = create_engine(parse_database(self.environment["DATABASE_URL"]).set(drivername=self._driver))
+        with engine.connect() as connection:
+            values = connection.execute(select(outbox.c.value).order_by(outbox.c.id)).scalars().all()
+        engine.dispose()
+        told = [decode(value) for value in values]
+        return [event for event in told if order_id in (None, event.aggregate_id)]
+
+    @property
+    def _driver(self) -> str:
+        return "sqlite" if self.environment["DATABASE_URL"].startswith("sqlite") else "postgresql+psycopg"
 
     @property
     def output(self) -> str:
