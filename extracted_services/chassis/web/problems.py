@@ -120,11 +120,6 @@ def conflict(detail: str) -> Problem:
     return Problem("conflict", detail)
 
 
-def not_owner(what: str) -> Problem:
-    """`what` as in "orders are written elsewhere at the moment"."""
-    return Problem("not-owner", f"{what} are written elsewhere at the moment")
-
-
 def key_reused() -> Problem:
     return Problem("idempotency-key-reused", "This Idempotency-Key came with another body before")
 
