@@ -74,7 +74,8 @@ class IssuersKeys:
     async def find(self, kid: str) -> Ed25519PublicKey | None:
         """None when the issuer has no such key. Raises KeysUnavailable when that cannot be told."""
         if self._known is None:
-            self._known = await self._recall()
+            recalled = await self._recall()
+            self._known = recalled if self._known is None else self._known  # what was fetched meanwhile is newer
         key = self._known.get(kid)
         if key is None:
             await self._fetch()

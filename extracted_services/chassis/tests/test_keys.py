@@ -1,5 +1,6 @@
 """The issuer's public keys: fetched when needed, kept for when it is away."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
@@ -82,6 +83,17 @@ async def test_keys_are_fetched_once(open_keys: Open, issuer: respx.Router) -> N
     assert first is not None
     assert await keys.find(KEY_ID) is first
     assert route.call_count == 1
+
+
+async def test_the_first_requests_of_all_find_the_key_though_they_come_together(
+    open_keys: Open, issuer: respx.Router
+) -> None:
+    issuer.get(URL).respond(200, text=JWKS)
+    keys = open_keys()
+
+    found = await asyncio.gather(*(keys.find(KEY_ID) for _ in range(50)))
+
+    assert None not in found
 
 
 async def test_a_service_that_is_started_while_the_issuer_is_away_knows_the_keys_of_before(
