@@ -8,6 +8,7 @@ Each step may be repeated, by this request, a later one with the same key, or `s
 If payments have come to be recorded elsewhere before step 3, the money is given back and nothing is recorded.
 """
 
+from typing import TypeVar
 from uuid import UUID
 
 from extracted_services.chassis.answers import Answer, Asked
@@ -23,6 +24,8 @@ FIRST_PAUSE_SECONDS = 0.05  # doubled with each: an answer that is only lost is 
 
 Outcome = Payment | Answer
 """A payment that this request made, captured or declined; or the first answer to its key."""
+
+Known = TypeVar("Known", Payment, Answer, Outcome)
 
 _TOLD = {Status.CAPTURED: Told.COMPLETED, Status.DECLINED: Told.DECLINED}
 
@@ -89,7 +92,7 @@ async def record(till: Till, charge: Charge, verdict: Verdict) -> Outcome:
         raise
     if surplus:
         await give_back(till=till, payment_id=charge.payment_id)
-    return outcome
+    return _checked(outcome, charge)
 
 
 async def withdraw(*, till: Till, payment_id: UUID, keep_key: bool) -> None:
@@ -141,7 +144,8 @@ async def _record(transaction: Transaction, till: Till, payment_id: UUID, verdic
     charge = await transaction.lock_charge(payment_id)
     if charge is None:
         raise LookupError(f"the charge {payment_id} is not in the book")
-    known = await _find_kept(transaction, charge) or await _find_paid(transaction, charge)
+    kept = None if charge.asked is None else await transaction.find_kept(charge.asked)
+    known = kept or await _find_paid(transaction, charge)
     if charge.standing is Standing.OPEN and known is not None:
         await _give_up(transaction, till, charge, known)
         return known, True
@@ -178,9 +182,14 @@ async def _keep(transaction: Transaction, till: Till, charge: Charge, payment: P
 
 async def _find_kept(transaction: Transaction, charge: Charge) -> Answer | None:
     kept = None if charge.asked is None else await transaction.find_kept(charge.asked)
-    if kept is not None and kept.asked != charge.asked:
+    return None if kept is None else _checked(kept, charge)
+
+
+def _checked(outcome: Known, charge: Charge) -> Known:
+    """Raises KeyReused when what was kept answers another body."""
+    if isinstance(outcome, Answer) and outcome.asked != charge.asked:
         raise KeyReused
-    return kept
+    return outcome
 
 
 async def _find_paid(transaction: Transaction, charge: Charge) -> Payment | None:

@@ -7,6 +7,7 @@ import logging
 from datetime import timedelta
 
 from extracted_services.chassis.database import DatabaseUnavailable
+from extracted_services.chassis.kept_answers import KeyReused
 from extracted_services.chassis.sync.ownership import NotOwner
 from extracted_services.payments.domain.charge import Charge, Step, next_step
 from extracted_services.payments.service_layer.charging import (
@@ -55,5 +56,5 @@ async def _take_step(till: Till, charge: Charge) -> None:
 async def _finish(till: Till, charge: Charge) -> None:
     try:
         await record(till, charge, await ask_until_known(till, charge))
-    except (OutcomeUnknown, Withdrawn, NotOwner):
-        return  # nothing to be done now; the next round sees how it stands
+    except (OutcomeUnknown, Withdrawn, NotOwner, KeyReused):
+        return  # nothing more to be done now; the next round sees how it stands

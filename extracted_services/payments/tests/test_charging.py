@@ -14,6 +14,7 @@ from extracted_services.chassis.database import reading, writing
 from extracted_services.chassis.kept_answers import KeyReused
 from extracted_services.chassis.sync.ownership import NotOwner, fence, own
 from extracted_services.chassis.sync.tables import outbox
+from extracted_services.payments.adapters.applier import PaymentApplier
 from extracted_services.payments.adapters.book import SqlBook
 from extracted_services.payments.adapters.register import SqlRegister
 from extracted_services.payments.adapters.rows import write_payment
@@ -30,6 +31,7 @@ from extracted_services.payments.service_layer.charging import (
     withdraw,
 )
 from extracted_services.payments.service_layer.refunding import take_back
+from extracted_services.payments.service_layer.settlement import settle
 from extracted_services.payments.service_layer.till import Till
 from extracted_services.payments.tests.shop import (
     ALICE,
@@ -293,6 +295,29 @@ async def test_a_charge_that_the_monolith_made_meanwhile_is_not_made_twice(
     assert isinstance(outcome, Payment)
     assert outcome.id == paid.id
     assert await unsettled(till) == [Standing.RETURNING]  # what was taken here is on its way back
+
+
+@pytest.mark.parametrize("body", ["a" * 64, "b" * 64])
+async def test_a_key_that_was_answered_elsewhere_meanwhile_is_charged_no_second_time(
+    till: Till, engine: AsyncEngine, processor: ScriptedProcessor, body: str
+) -> None:
+    """Unknown here, then asked for there with the same key (and the same body, or another one), then settled here."""
+    processor.plays([LOSES] * ASKS)
+    with pytest.raises(OutcomeUnknown):
+        await charge_card(till=till, terms=terms(), asked=asked())
+    elsewhere = asked(body=body).answered(201, {"id": "elsewhere"})
+    async with writing(engine) as connection:
+        await PaymentApplier(till.now).keep_answer(connection, elsewhere.as_data(), replace=True)
+    await settle(till=till, after=timedelta(seconds=-1))
+
+    assert processor.held == {}
+    assert await unsettled(till) == []
+    assert await events(engine) == []
+    if body == "a" * 64:
+        assert await charge_card(till=till, terms=terms(), asked=asked()) == elsewhere
+    else:
+        with pytest.raises(KeyReused):
+            await charge_card(till=till, terms=terms(), asked=asked())
 
 
 async def test_what_was_taken_back_by_its_key_can_never_be_charged(till: Till, processor: ScriptedProcessor) -> None:
