@@ -1,6 +1,7 @@
 """`strangler demo`: the bundled shop behind the proxy. It must leave nothing running, however it ends."""
 
 import contextlib
+import os
 import signal
 import sys
 from collections.abc import Iterator
@@ -8,6 +9,7 @@ from collections.abc import Iterator
 import click
 
 from proxy.demo.errors import CannotStart, PartFailed, StepFailed
+from proxy.demo.foundation import Choice, read_choice
 from proxy.demo.place import Place, choose_ports, kept_folder, passing_folder
 from proxy.demo.system import check_installed
 
@@ -27,9 +29,10 @@ def command(once: bool, port: int | None) -> None:
     try:
         with _ended_by_signals():
             check_installed()
+            choice = read_choice(os.environ)
             ports = choose_ports(port, documented=not once)
             with passing_folder() if once else kept_folder() as folder:
-                _run(Place(folder, ports), once=once)
+                _run(Place(folder, ports), choice, once=once)
     except CannotStart as problem:
         _fail(str(problem), CANNOT_START)
     except PartFailed as problem:
@@ -44,11 +47,11 @@ def command(once: bool, port: int | None) -> None:
         click.echo("\nEverything was ended.")
 
 
-def _run(place: Place, *, once: bool) -> None:
+def _run(place: Place, choice: Choice, *, once: bool) -> None:
     from proxy.demo.tour import give_tour  # only one of them is needed
     from proxy.demo.watch import play
 
-    give_tour(place) if once else play(place)
+    give_tour(place, choice) if once else play(place, choice)
 
 
 @contextlib.contextmanager

@@ -5,6 +5,8 @@ from collections.abc import Iterable
 
 import click
 
+from proxy.demo.web import Answer
+
 WIDTH = 100
 
 
@@ -47,3 +49,9 @@ def difference(before: str, after: str, name: str) -> None:
 
 def shortened(text: str) -> str:
     return text if len(text) <= WIDTH else text[: WIDTH - 2] + " …"
+
+
+def answered(answer: Answer) -> None:
+    """An answer, with the beginning of its body."""
+    block(f"{answer.status} {answer.reason}\nX-Strangler-Decision: {answer.decision}")
+    block(shortened(answer.body.decode(errors="replace")))

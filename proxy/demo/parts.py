@@ -4,6 +4,7 @@ A part never outlives the demo, even one that is killed, and a Ctrl-C in the ter
 ends its parts in order.
 """
 
+import contextlib
 import ctypes
 import os
 import signal
@@ -11,7 +12,9 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from enum import IntEnum
 from pathlib import Path
+from typing import NamedTuple
 
 from proxy import clock
 from proxy.demo.errors import PartFailed
@@ -22,19 +25,38 @@ _LOOK_EVERY_SECONDS = 0.05
 _PR_SET_PDEATHSIG = 1
 
 
-class Part:
-    """One process, and the file that has all it wrote."""
+class Layer(IntEnum):
+    """What stands on what. A layer is ended when all above it have."""
 
-    def __init__(self, name: str, command: Sequence[str], environ: Mapping[str, str], log: Path) -> None:
-        self.name = name
-        self._log = log
-        with log.open("ab") as sink:
-            self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and modules
-                command,
+    FOUNDATION = 0
+    SHOP = 1
+    FRONT = 2
+
+
+class Job(NamedTuple):
+    """What to run under which name, and the file for all it writes."""
+
+    name: str
+    command: Sequence[str]
+    environ: Mapping[str, str]
+    log: Path
+
+
+class Part:
+    """One process of a job."""
+
+    def __init__(self, job: Job, layer: Layer, folder: Path | None = None) -> None:
+        self.name = job.name
+        self.layer = layer
+        self._log = job.log
+        with job.log.open("ab") as sink:
+            self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and modules, and what the demo needs
+                job.command,
                 stdin=subprocess.DEVNULL,
                 stdout=sink,
                 stderr=subprocess.STDOUT,
-                env=dict(environ),
+                env=dict(job.environ),
+                cwd=folder,
                 process_group=0,
                 preexec_fn=_end_with_demo,
             )
@@ -47,6 +69,9 @@ class Part:
     def ended(self) -> int | None:
         """Its exit code; None while it runs."""
         return self._process.poll()
+
+    def has_ended(self) -> bool:
+        return self.ended is not None
 
     def tail(self) -> str:
         """The last lines of its log."""
@@ -73,8 +98,9 @@ class Parts:
     def __init__(self) -> None:
         self._parts: list[Part] = []
 
-    def start(self, name: str, command: Sequence[str], environ: Mapping[str, str], log: Path) -> Part:
-        part = Part(name, command, environ, log)
+    def start(self, job: Job, layer: Layer = Layer.SHOP, *, folder: Path | None = None) -> Part:
+        """In `folder`, or where we are."""
+        part = Part(job, layer, folder)
         self._parts.append(part)
         return part
 
@@ -84,15 +110,18 @@ class Parts:
             if part.ended is not None:
                 raise PartFailed(f"{part.name} ended by itself ({_said(part.ended)})", part.tail())
 
-    def run(self, name: str, command: Sequence[str], environ: Mapping[str, str], log: Path, *, within: float) -> None:
-        """Run a command to its end. Raises `PartFailed` when it fails, or when a part does meanwhile."""
-        part = Part(name, command, environ, log)
-        try:
-            self.wait_until(lambda: part.ended is not None, part, within=within)
-        finally:
-            part.stop()
-        if part.ended:
-            raise PartFailed(f"{name} failed ({_said(part.ended)})", part.tail())
+    def run(self, *jobs: Job, within: float, layer: Layer = Layer.SHOP, folder: Path | None = None) -> None:
+        """Run commands to their ends, side by side. Raises `PartFailed` when one of them fails, or a part ends."""
+        with contextlib.ExitStack() as stack:
+            running = []
+            for job in jobs:
+                part = Part(job, layer, folder)
+                stack.callback(part.stop)
+                running.append(part)
+            for part in running:
+                self.wait_until(part.has_ended, part, within=within)
+                if part.ended:
+                    raise PartFailed(f"{part.name} failed ({_said(part.ended)})", part.tail())
 
     def wait_until(self, ready: Callable[[], bool], part: Part, *, within: float) -> None:
         """Raises `PartFailed` when a part ends, or when `ready`, which is about `part`, does not come true in time."""
@@ -108,13 +137,13 @@ class Parts:
         return "\n".join(f"{part.name}, its last lines:\n{part.tail()}" for part in self._parts)
 
     def stop(self) -> None:
-        """The last one, which stands before the others, first; then all others at once."""
-        for part in self._parts[-1:]:
-            part.stop()
-        for part in self._parts:
-            part.ask_to_end()
-        for part in self._parts:
-            part.stop()
+        """Layer by layer, each all at once: what stands before or upon others ends before them."""
+        for layer in sorted(Layer, reverse=True):
+            parts = [part for part in self._parts if part.layer is layer]
+            for part in parts:
+                part.ask_to_end()
+            for part in parts:
+                part.stop()
 
 
 def _said(code: int) -> str:

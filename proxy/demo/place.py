@@ -6,11 +6,12 @@ The documented ports are taken when they are free, else any; nothing outside the
 import contextlib
 import fcntl
 import os
+import re
 import shutil
 import socket
 import tempfile
 from collections.abc import Iterator
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, fields
 from importlib.resources import files
 from pathlib import Path
 
@@ -23,12 +24,19 @@ _MARK = ".strangler-demo"
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """The four ports of a demo, all on loopback. These defaults are those of the documentation."""
+    """The ports of a demo, all on loopback. These defaults are those of the documentation.
+
+    The last two are used when broker and databases are servers.
+    """
 
     public: int = 8080
     console: int = 8081
     monolith: int = 8000
+    orders: int = 8101
+    payments: int = 8102
     inventory: int = 8103
+    broker: int = 9092
+    database: int = 5432
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +51,10 @@ class Place:
         return self.folder / "routes.yaml"
 
     @property
+    def environment_file(self) -> Path:
+        return self.folder / "shop.env"
+
+    @property
     def state_folder(self) -> Path:
         return self.folder / ".strangler"
 
@@ -52,7 +64,7 @@ class Place:
 
 def choose_ports(public: int | None = None, *, documented: bool = True) -> Ports:
     """Free ports: the documented ones where they are free, if they are wanted. Raises `CannotStart`."""
-    wanted = astuple(Ports()) if documented else (0, 0, 0, 0)
+    wanted = astuple(Ports()) if documented else (0,) * len(fields(Ports))
     with contextlib.ExitStack() as held:  # all are held until all are chosen, so that no two are the same
         if public is None:
             first = _hold(wanted[0], held) or _hold(0, held)
@@ -117,9 +129,8 @@ def passing_folder() -> Iterator[Path]:
 def write_routes(place: Place) -> None:
     """The demo's routes.yaml, with the ports of this run in it, so that every command works on it as it stands."""
     text = files("proxy.demo").joinpath("routes.yaml").read_text(encoding="utf-8")
-    for documented, port in zip(astuple(Ports()), astuple(place.ports), strict=True):
-        text = text.replace(f"{HOST}:{documented}", f"{HOST}:{port}")
-    place.routes_file.write_text(text, encoding="utf-8")
+    ports = dict(zip(map(str, astuple(Ports())), map(str, astuple(place.ports)), strict=True))
+    place.routes_file.write_text(re.sub(rf"(?<={HOST}:)\d+", lambda port: ports[port[0]], text), encoding="utf-8")
 
 
 def shown(path: Path) -> str:

@@ -14,6 +14,7 @@ from pathlib import Path
 from proxy import clock
 from proxy.control.token import find_token
 from proxy.demo import page
+from proxy.demo.foundation import Choice
 from proxy.demo.moves import Console, Seen, moves
 from proxy.demo.parts import Parts
 from proxy.demo.place import Place, shown
@@ -27,10 +28,10 @@ LOOK_EVERY_SECONDS = 0.25
 PAUSE_SECONDS = 0.2
 
 
-def play(place: Place) -> None:
+def play(place: Place, choice: Choice) -> None:
     """Run until `KeyboardInterrupt`. Raises `PartFailed` when a part ends before."""
-    page.heading("Starting a Django monolith, an inventory service and the proxy; a few seconds …")
-    with running(place, SIZE) as parts:
+    page.heading("Starting a Django monolith, three services and the proxy; some seconds …")
+    with running(place, SIZE, choice) as system:
         with Client(place.ports.public) as client:
             product = f"/api/products/{any_sku(client)}"
         _say_where(place)
@@ -40,9 +41,9 @@ def play(place: Place) -> None:
             Console(place.ports.console, token) as console,
             Traffic(place.ports.public, visited(product), visitors=1, pause_seconds=PAUSE_SECONDS) as traffic,
         ):
-            answered = _first_answers(parts, traffic, visited(product))
+            answered = _first_answers(system.parts, traffic, visited(product))
             page.heading("Watching, while a visitor asks for a page, a product and its stock. Ctrl-C ends it all.")
-            _watch(parts, console, traffic, answered)
+            _watch(system.parts, console, traffic, answered)
 
 
 def _first_answers(parts: Parts, traffic: Traffic, paths: Collection[str]) -> dict[str, Sample]:

@@ -2,13 +2,16 @@
 
 import http.client
 import json
+import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
+from proxy import clock
 from proxy.demo.place import HOST
 
-TIMEOUT_SECONDS = 10.0
+TIMEOUT_SECONDS = 30.0  # of a machine that is busy with something else
+IDLE_SECONDS = 2.0  # after which a server might be about to close a kept connection
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,15 +42,29 @@ class Client:
     def __init__(self, port: int, headers: Mapping[str, str] | None = None) -> None:
         self._connection = http.client.HTTPConnection(HOST, port, timeout=TIMEOUT_SECONDS)
         self._headers = dict(headers or {})
+        self._used = clock.monotonic()
 
     def get(self, path: str) -> Answer:
+        return self.ask("GET", path)
+
+    def post(self, path: str, document: object, headers: Mapping[str, str] | None = None) -> Answer:
+        """`document` is sent as JSON."""
+        sent = {"Content-Type": "application/json", **(headers or {})}
+        return self.ask("POST", path, json.dumps(document).encode(), sent)
+
+    def ask(
+        self, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None
+    ) -> Answer:
+        if clock.monotonic() - self._used > IDLE_SECONDS:
+            self._connection.close()  # the next request opens it again
         try:
-            self._connection.request("GET", path, headers=self._headers)
+            self._connection.request(method, path, body, {**self._headers, **(headers or {})})
             answer = self._connection.getresponse()
             body = answer.read()
         except BaseException:
             self._connection.close()
             raise
+        self._used = clock.monotonic()
         return Answer(answer.status, answer.reason, {k.lower(): v for k, v in answer.getheaders()}, body)
 
     def close(self) -> None:
@@ -67,3 +84,9 @@ def answers_well(port: int, path: str) -> bool:
             return client.get(path).status == 200
         except (OSError, http.client.HTTPException):
             return False
+
+
+def listens(port: int) -> bool:
+    """Whether connections to the port are accepted now."""
+    with socket.socket() as sock:
+        return sock.connect_ex((HOST, port)) == 0

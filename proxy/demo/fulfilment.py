@@ -1,0 +1,172 @@
+"""The tour's second half: services write orders, payments and stock for a while, and then the monolith does again.
+
+The moves are made by hand, as an operator would: ownership first (`handover`), then the routes. In between, a write
+gets 409; the tour shows that, too.
+"""
+
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from proxy import clock
+from proxy.demo import page
+from proxy.demo.errors import StepFailed
+from proxy.demo.handover import Member, hand_over, next_epoch
+from proxy.demo.scene import Scene, expect
+from proxy.demo.system import SERVICES
+from proxy.demo.web import Answer, Client
+
+ROUTES = ("orders", "payments", "reservations")
+OWNED = {"orders": "order", "payments": "payment", "inventory": "stock"}
+GOOD_CARD, DECLINED_CARD = "4242424242424242", "4000000000000002"
+ADDRESS = {"name": "Alice Larsen", "street": "Mill Lane 1", "postcode": "1050", "city": "Copenhagen", "country": "DK"}
+RECONCILED_SECONDS = 60.0
+
+CONFIRMED = ["InventoryReserved", "OrderCreated", "PaymentCompleted", "InventoryCommitted", "OrderConfirmed"]
+COMPENSATED = ["InventoryReserved", "OrderCreated", "PaymentDeclined", "InventoryReleased", "OrderCancelled"]
+
+
+@dataclass(frozen=True, slots=True)
+class Customer:
+    """Alice, who buys through the proxy."""
+
+    scene: Scene
+    token: str
+
+    def buy(self, sku: str, card: str, key: str) -> Answer:
+        order = {"lines": [{"sku": sku, "quantity": 2}], "shipping_address": ADDRESS, "card": {"number": card}}
+        page.line(f"POST {self.scene.place.url('public')}/api/orders   two of {sku}, card ending in {card[-4:]}")
+        answer = self.scene.client.post("/api/orders", order, self._headers | {"Idempotency-Key": key})
+        page.answered(answer)
+        return answer
+
+    def look(self, path: str) -> Answer:
+        return self.scene.client.ask("GET", path, headers=self._headers)
+
+    @property
+    def _headers(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.token}"}
+
+
+def show_orders(scene: Scene, sku: str) -> None:
+    monolith, services = _members(scene)
+    alice = Customer(scene, _log_in(scene.client))
+
+    page.heading("6. Let the services write: the monolith stops, they hear of everything, they begin")
+    _move_ownership(scene, [monolith], services)
+    refused = alice.buy(sku, GOOD_CARD, "too-early")
+    expect("the monolith writes no order any more", (409, "legacy"), (refused.status, refused.side))
+    page.line("Refused, with nothing done: the routes still lead to the monolith.")
+
+    page.heading("7. Let the routes follow")
+    scene.move(ROUTES, "cutover")
+
+    page.heading("8. An order, fulfilled by a saga across three services")
+    key, told = f"tour-{uuid.uuid4()}", _count_events(scene)
+    confirmed = _order(alice, sku, key)
+    told = _show_events(scene, told, CONFIRMED)
+    again = alice.buy(sku, GOOD_CARD, key)
+    expect("the same request again gets the same answer", confirmed.body, again.body)
+    expect("nothing is done twice", told, _count_events(scene))
+    page.line("The same request again, as after a lost answer: answered alike, and nothing is done twice.", fg="green")
+
+    page.heading("9. A declined card: what was done is undone")
+    declined = alice.buy(sku, DECLINED_CARD, f"tour-{uuid.uuid4()}")
+    expect("the card is declined by the service", (402, "service"), (declined.status, declined.side))
+    _show_events(scene, told, COMPENSATED)
+    orders = [f"/api/orders/{confirmed.json()['id']}", f"/api/orders/{declined.json()['order_id']}"]
+    by_services = [_find(alice, path, "service") for path in orders]
+
+    page.heading("10. And back: the services stop, the monolith hears of everything, and writes again")
+    _move_ownership(scene, services, [monolith])
+    scene.move(ROUTES, "legacy", is_shown=False)
+
+    page.heading("11. The monolith has both orders, and everything else")
+    by_monolith = [_find(alice, path, "legacy") for path in orders]
+    expect("they are as the service told them", by_services, by_monolith)
+    page.table(
+        [
+            (f"GET {path}", order["status"], order["reason"] or "")
+            for path, order in zip(orders, by_monolith, strict=True)
+        ]
+    )
+    _reconcile(scene)
+
+
+def _members(scene: Scene) -> tuple[Member, list[Member]]:
+    """The monolith, and the services; each with what it writes."""
+    ports, token = scene.place.ports, scene.system.token
+    services = [Member(name, getattr(ports, name), token, (OWNED[name],)) for name in SERVICES]
+    return Member("the monolith", ports.monolith, token, tuple(sorted(OWNED.values()))), services
+
+
+def _log_in(client: Client) -> str:
+    answer = client.post("/api/token", {"username": "alice", "password": "alice-pass"})
+    expect("alice gets a token", 200, answer.status)
+    return str(answer.json()["access_token"])
+
+
+def _move_ownership(scene: Scene, givers: Sequence[Member], takers: Sequence[Member]) -> None:
+    began, epoch = clock.monotonic(), next_epoch([*givers, *takers])
+    positions = hand_over(givers, takers, epoch=epoch, check=scene.system.parts.check)
+    takes = {entity: taker.name for taker in takers for entity in taker.entities}
+    gives = {entity: giver.name for giver in givers for entity in giver.entities}
+    rows = [(entity, gives[entity], takes[entity], str(last)) for entity, last in sorted(positions.items())]
+    page.table([("ENTITY", "WAS WRITTEN BY", "NOW BY", "EVENTS HEARD OF"), *rows])
+    page.line(f"Done in {clock.monotonic() - began:.1f} s, as epoch {epoch}", fg="green")
+
+
+def _order(alice: Customer, sku: str, key: str) -> Answer:
+    answer = alice.buy(sku, GOOD_CARD, key)
+    expect("the order is placed with the service", (201, "service"), (answer.status, answer.side))
+    expect("it is confirmed", "confirmed", answer.json()["status"])
+    return answer
+
+
+def _find(alice: Customer, path: str, side: str) -> Any:
+    answer = alice.look(path)
+    expect(f"GET {path} is answered by the {side} side", (200, side), (answer.status, answer.side))
+    return answer.json()
+
+
+def _count_events(scene: Scene) -> dict[str, int]:
+    return {service: len(scene.system.foundation.events_of(service)) for service in SERVICES}
+
+
+def _show_events(scene: Scene, told: Mapping[str, int], expected: Sequence[str]) -> dict[str, int]:
+    """What the services have told since then, in the order in which it happened; how much they have told by now."""
+    events = {service: scene.system.foundation.events_of(service) for service in SERVICES}
+    new = [(event, service) for service in SERVICES for event in events[service][told[service] :]]
+    new.sort(key=lambda one: str(one[0]["occurred_at"]))
+    page.line("What they told each other and the monolith:")
+    page.table([(event["occurred_at"][11:23], service, event["type"], _what(event["data"])) for event, service in new])
+    happened = [event["type"] for event, _ in new if event["type"] != "StockChanged"]
+    if happened != list(expected):
+        raise StepFailed("the saga goes its way", " → ".join(expected), " → ".join(happened))
+    return {service: len(events[service]) for service in SERVICES}
+
+
+def _what(data: Mapping[str, Any]) -> str:
+    match data:
+        case {"order": {"status": status, "total": {"amount": amount, "currency": currency}}}:
+            return f"{amount} {currency}, {status}"
+        case {"payment": {"status": status, "amount": {"amount": amount, "currency": currency}}}:
+            return f"{amount} {currency}, {status}"
+        case {"reservation": {"status": status, "lines": lines}}:
+            return f"{sum(line['quantity'] for line in lines)} pieces, {status}"
+        case {"level": {"sku": sku, "on_hand": on_hand, "reserved": reserved}}:
+            return f"{sku}: {on_hand} on hand, {reserved} promised"
+        case _:
+            return ""
+
+
+def _reconcile(scene: Scene) -> None:
+    jobs = [scene.system.manage("reconcile", service, "--wait", "20") for service in SERVICES]
+    scene.system.parts.run(*jobs, within=RECONCILED_SECONDS)
+    for job, service in zip(jobs, SERVICES, strict=True):
+        said = job.log.read_text(encoding="utf-8")
+        page.line(f"$ {job.name.removesuffix(' --wait 20')}")
+        page.block(said)
+        if f"The shop and {service} are equal." not in said:
+            raise StepFailed("both hold the same", "are equal", said)
