@@ -15,7 +15,7 @@ from datetime import timedelta
 from typing import Protocol
 
 from extracted_services.messaging.delivery import backoff
-from extracted_services.messaging.ports import Bus, Message, Retry
+from extracted_services.messaging.ports import Message, Retry
 
 log = logging.getLogger(__name__)
 
@@ -45,6 +45,13 @@ class OutboxStore(Protocol):
         """Set published_at of these rows."""
 
 
+class Publishing(Protocol):
+    """The part of a bus that a relay needs."""
+
+    async def publish(self, messages: Sequence[Message]) -> None:
+        """See `Bus.publish`."""
+
+
 @dataclass
 class Relay:
     """Publishes one outbox. `run` is a task of the process; `poke` after a commit spares its rows the wait for `poll`.
@@ -53,7 +60,7 @@ class Relay:
     """
 
     store: OutboxStore
-    bus: Bus
+    bus: Publishing
     holder: str = field(kw_only=True)
     poll: timedelta = field(default=timedelta(milliseconds=250), kw_only=True)
     clock: Callable[[], float] = field(default=time.monotonic, kw_only=True)
