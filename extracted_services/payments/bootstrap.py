@@ -94,7 +94,7 @@ def build_till(settings: Settings, book: Book) -> Till:
 
 
 def serve_forever(settings: Settings) -> None:
-    """Until SIGTERM or SIGINT. Raises AddressInUse, DatabaseUnavailable, SchemaMismatch, StartFailed."""
+    """Until SIGTERM or SIGINT. Raises AddressInUse, DatabaseUnavailable, SchemaMismatch."""
     serve(settings, build_app(settings), lambda: migrate_database(settings))
 
 

@@ -14,6 +14,7 @@ from extracted_services.payments.service_layer.till import Till
 
 MORNING = datetime(2026, 3, 1, 9, 30, tzinfo=UTC)
 ALICE = UUID("019ccb1e-5a00-7c3e-9d52-0f3e6f0a7b01")
+NOBODYS = UUID("019ccb1e-5a00-7c3e-9d52-0f3e6f0a7bff")
 GOOD, BAD = f"tok_{'a' * 32}_16_4242", f"tok_{'b' * 32}_16_0002"
 
 ANSWERS, LOSES, IS_SILENT = "answers", "loses", "is silent"
