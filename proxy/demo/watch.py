@@ -14,11 +14,11 @@ from pathlib import Path
 from proxy import clock
 from proxy.control.token import find_token
 from proxy.demo import page
-from proxy.demo.foundation import Choice
+from proxy.demo.foundation import MEMBERS, Choice
 from proxy.demo.moves import Console, Seen, moves
 from proxy.demo.parts import Parts
 from proxy.demo.place import Place, shown
-from proxy.demo.system import Size, running
+from proxy.demo.system import Size, System, running
 from proxy.demo.tour import any_sku, visited
 from proxy.demo.traffic import Sample, Traffic
 from proxy.demo.web import Client
@@ -34,8 +34,8 @@ def play(place: Place, choice: Choice) -> None:
     with running(place, SIZE, choice) as system:
         with Client(place.ports.public) as client:
             product = f"/api/products/{any_sku(client)}"
-        _say_where(place)
-        _say_what_to_try(place, product)
+        _say_where(system)
+        _say_what_to_try(system, product)
         token = find_token(str(place.state_folder), os.environ).value or ""
         with (
             Console(place.ports.console, token) as console,
@@ -56,20 +56,24 @@ def _first_answers(parts: Parts, traffic: Traffic, paths: Collection[str]) -> di
     return answered
 
 
-def _say_where(place: Place) -> None:
+def _say_where(system: System) -> None:
+    place = system.place
+    behind = [(name, f"{place.url(name)}/readyz") for name in MEMBERS]
     page.facts(
         [
             ("shop", f"{place.url('public')}/   log in as alice, alice-pass; or as admin, admin-pass, at /admin/"),
             ("console", f"{place.url('console')}/readyz   and /metrics"),
-            ("behind it", f"monolith {place.url('monolith')}, inventory {place.url('inventory')}"),
+            *behind,
             ("edit", shown(place.routes_file)),
             ("logs", f"{shown(place.folder)}/*.log"),
+            ("settings", f"{shown(place.environment_file)}   addresses, and the token for what is internal"),
         ]
     )
 
 
-def _say_what_to_try(place: Place, product: str) -> None:
-    program, file = _program(), shown(place.routes_file)
+def _say_what_to_try(system: System, product: str) -> None:
+    place, program, python = system.place, _program(), shown(Path(sys.executable))
+    file, manage = shown(place.routes_file), shown(Path(system.manage("reconcile", "orders").command[1]))
     page.heading("Try, in another terminal")
     for what, command in (
         ("which side answers (X-Strangler-Decision), and what", f"curl -i {place.url('public')}{product}"),
@@ -77,9 +81,14 @@ def _say_what_to_try(place: Place, product: str) -> None:
         ("move products to the service (edit the file, or this)", _edit(file, "legacy", "cutover")),
         ("what the server is doing", f"{program} status -c {file}"),
         ("and back", _edit(file, "cutover", "legacy")),
+        (
+            "do both sides hold the same (also: payments, inventory)",
+            f"(. {shown(place.environment_file)}; {python} {manage} reconcile orders)",
+        ),
     ):
         page.line(f"# {what}", dim=True)
         page.line(command)
+    page.line("# let the services write orders, payments and stock: docs/reference-system.md", dim=True)
 
 
 def _edit(file: str, before: str, after: str) -> str:
