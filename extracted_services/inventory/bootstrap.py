@@ -86,7 +86,7 @@ def build_app(settings: Settings) -> Starlette:
 
 
 def serve_forever(settings: Settings) -> None:
-    """Until SIGTERM or SIGINT. Raises AddressInUse, DatabaseUnavailable, SchemaMismatch, StartFailed, TokenUnusable."""
+    """Until SIGTERM or SIGINT. Raises AddressInUse, DatabaseUnavailable, SchemaMismatch, TokenUnusable."""
     serve(settings, build_app(settings), lambda: migrate_database(settings))
 
 

@@ -14,7 +14,7 @@ from extracted_services.inventory.domain.reservations import Line, Reservation, 
 State = Mapping[str, Any]
 
 
-def show_product(product: Product) -> State:
+def show_product(product: Product) -> dict[str, Any]:
     return {
         "sku": product.sku,
         "name": product.name,
@@ -41,7 +41,7 @@ def read_product(state: State, version: int) -> Product:
     )
 
 
-def show_level(level: StockLevel) -> State:
+def show_level(level: StockLevel) -> dict[str, Any]:
     return {
         "sku": level.sku,
         "on_hand": level.on_hand,
@@ -54,7 +54,7 @@ def read_level(state: State, version: int) -> StockLevel:
     return StockLevel(state["sku"], state["on_hand"], state["reserved"], read_time(state["updated_at"]), version)
 
 
-def show_reservation(reservation: Reservation) -> State:
+def show_reservation(reservation: Reservation) -> dict[str, Any]:
     return {
         "id": reservation.id,
         "order_id": reservation.order_id,

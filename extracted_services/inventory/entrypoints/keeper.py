@@ -61,6 +61,10 @@ class Keeper:
             if tell:
                 logger.exception("stock cannot be seen to")
             return False
-        if any(done):
-            logger.info("%d reservations expired, %d levels opened", *done, extra={"fields": done._asdict()})
-        return True
+        if done.expired or done.opened:
+            fields = {"expired": done.expired, "opened": done.opened}
+            logger.info("%d reservations expired, %d levels opened", *fields.values(), extra={"fields": fields})
+        if tell:
+            for reservation_id, failure in done.failed.items():
+                logger.error("reservation %s cannot be released", reservation_id, exc_info=failure)
+        return not done.failed

@@ -1,27 +1,17 @@
-"""Products, stock levels, reservations and pages as the contract writes them, the keys in its order."""
+"""Stock levels, reservations and pages as the contract writes them, the keys in its order.
+
+A product is written as its events write it: `adapters.states`.
+"""
 
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from extracted_services.chassis.encoding import show_money, show_time
+from extracted_services.chassis.encoding import show_time
 from extracted_services.chassis.paging import Page
-from extracted_services.inventory.domain.model import Product, StockLevel
+from extracted_services.inventory.domain.model import StockLevel
 from extracted_services.inventory.domain.reservations import Reservation
 
 T = TypeVar("T")
-
-
-def show_product(product: Product) -> dict[str, Any]:
-    return {
-        "sku": product.sku,
-        "name": product.name,
-        "description": product.description,
-        "category": {"slug": product.category.slug, "name": product.category.name},
-        "price": show_money(product.price_cents),
-        "tags": list(product.tags),
-        "image": product.image,
-        "updated_at": show_time(product.updated_at),
-    }
 
 
 def show_stock_level(level: StockLevel) -> dict[str, Any]:

@@ -11,8 +11,9 @@ from extracted_services.chassis.paging import BY_SKU, is_sku
 from extracted_services.chassis.web.parameters import read_list_request
 from extracted_services.chassis.web.problems import Problem, not_found, unavailable
 from extracted_services.chassis.web.resource import public, reply, resource
+from extracted_services.inventory.adapters.states import show_product
 from extracted_services.inventory.entrypoints.parameters import read_product_request
-from extracted_services.inventory.entrypoints.representations import show_page, show_product, show_stock_level
+from extracted_services.inventory.entrypoints.representations import show_page, show_stock_level
 from extracted_services.inventory.service_layer.ports import Catalogue
 from extracted_services.inventory.service_layer.readiness import Gate
 

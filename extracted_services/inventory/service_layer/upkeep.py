@@ -1,13 +1,17 @@
 """What the owner of stock sees to without being asked: reservations that nobody committed in time are released, and
 every product for sale has a level.
 
-Several processes may do it at once: each look is taken again under the lock of what is changed.
+Several processes may do it at once: each look is taken again under the lock of what is changed. What cannot be done for
+one reservation holds up no other.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
+from extracted_services.chassis.database import DatabaseUnavailable
+from extracted_services.chassis.sync.ownership import NotOwner
 from extracted_services.inventory.service_layer.stock import OpenWarehouse, expire, open_levels
 
 AT_ONCE = 100
@@ -23,19 +27,28 @@ class Duties(Protocol):
         """SKUs of products for sale that nobody told a level of."""
 
 
-class Done(NamedTuple):
-    expired: int
-    opened: int
+@dataclass(frozen=True, slots=True)
+class Done:
+    """How many reservations expired and levels were opened, and which reservations could not be released, and why."""
+
+    expired: int = 0
+    opened: int = 0
+    failed: Mapping[str, Exception] = field(default_factory=dict)
 
 
 async def see_to_duties(duties: Duties, open_warehouse: OpenWarehouse, now: datetime) -> Done:
     """One round. Raises NotOwner where somebody else sees to it, and DatabaseUnavailable."""
-    expired = 0
+    expired, failed = 0, {}
     for reservation_id in await duties.find_overdue(now, AT_ONCE):
-        async with open_warehouse() as warehouse:
-            expired += await expire(warehouse, reservation_id=reservation_id, now=now)
+        try:
+            async with open_warehouse() as warehouse:
+                expired += await expire(warehouse, reservation_id=reservation_id, now=now)
+        except (NotOwner, DatabaseUnavailable):
+            raise
+        except Exception as failure:
+            failed[reservation_id] = failure
     skus = await duties.find_without_level(AT_ONCE)
     if skus:
         async with open_warehouse() as warehouse:
             await open_levels(warehouse, skus=skus, now=now)
-    return Done(expired, len(skus))
+    return Done(expired, len(skus), failed)

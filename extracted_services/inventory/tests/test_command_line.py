@@ -17,7 +17,8 @@ import httpx
 import pytest
 
 from extracted_services.chassis.paging import cut_page, decode_cursor
-from extracted_services.inventory.entrypoints.representations import show_page, show_product, show_stock_level
+from extracted_services.inventory.adapters.states import show_product
+from extracted_services.inventory.entrypoints.representations import show_page, show_stock_level
 from extracted_services.inventory.settings import VARIABLES
 from extracted_services.inventory.tests.shop import level, product
 

@@ -19,8 +19,9 @@ from extracted_services.inventory.adapters.monolith import (
     _to_product,
     _to_stock_level,
 )
+from extracted_services.inventory.adapters.states import show_product
 from extracted_services.inventory.domain.model import Category, Product, StockLevel
-from extracted_services.inventory.entrypoints.representations import show_product, show_stock_level
+from extracted_services.inventory.entrypoints.representations import show_stock_level
 from extracted_services.inventory.service_layer.ports import SourceInvalid, SourceUnreachable
 from extracted_services.inventory.tests.shop import MORNING, level, product
 

@@ -237,6 +237,20 @@ async def test_what_is_held_for_a_time_is_released_when_it_is_over(
     assert (await told(engine))[-1]["type"] == "InventoryReleased"
 
 
+async def test_one_that_cannot_be_released_holds_up_no_other(engine: AsyncEngine, open_stock: OpenWarehouse) -> None:
+    first, second = [await hold(open_stock, {sku: 1}, timedelta(minutes=1)) for sku in ("A", "B")]
+    async with writing(engine) as connection:
+        await connection.exec_driver_sql("UPDATE stock_levels SET reserved = 0 WHERE sku = 'A'")
+
+    done = await see_to_duties(SqlDuties(engine), open_stock, NOON)
+
+    assert (done.expired, list(done.failed)) == (1, [first.id])
+    assert (await counts(engine))["B"] == (5, 0)
+    found = await SqlReservations(engine).find(second.id, customer=None)
+    assert found is not None
+    assert found.status is Status.RELEASED
+
+
 async def test_what_was_committed_in_the_last_moment_does_not_expire(
     engine: AsyncEngine, open_stock: OpenWarehouse
 ) -> None:
