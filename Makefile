@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: help install demo test lint bench lock clean
+.PHONY: help install demo test brokers lint bench lock clean
 
 help: ## show this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,6 +25,9 @@ demo: install ## monolith, service, proxy and traffic; Ctrl-C ends it. DEMO_ONCE
 test: install ## run every test
 	@scripts/ensure_chromium.sh
 	$(BIN)/python -m pytest $(TESTS)
+
+brokers: install ## the buses' contract on every broker there is, also on the one that takes minutes
+	BROKERS=all $(BIN)/python -m pytest tests/integration/test_bus_kafka.py tests/integration/test_bus_crashes.py
 
 lint: install ## ruff, mypy --strict, import contracts
 	$(BIN)/ruff check .

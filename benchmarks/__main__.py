@@ -1,4 +1,4 @@
-"""Command line of the benchmark: `run` (the default), `report` on what was measured, `stream` for memory."""
+"""Command line: `run` (the default), `report` on what was measured, `stream` for memory, `events` for the buses."""
 
 import argparse
 import os
@@ -28,7 +28,7 @@ NEEDED = {"nginx": "nginx", "wrk": "wrk", "taskset": "util-linux"}
 
 
 def parser() -> argparse.ArgumentParser:
-    """The options of all three commands."""
+    """The options of all commands."""
     top = argparse.ArgumentParser(prog="python -m benchmarks", description="Benchmark reverse proxies side by side.")
     commands = top.add_subparsers(dest="command", metavar="COMMAND")
     run = commands.add_parser("run", help="measure every peer that is installed (the default)")
@@ -47,6 +47,11 @@ def parser() -> argparse.ArgumentParser:
     stream.add_argument("--mib", type=int, default=1024, metavar="N", help="size of the bodies (default 1024)")
     stream.add_argument("--seconds", type=float, default=5.0, metavar="S", help="of each latency measurement")
     stream.add_argument("--write-docs", action="store_true", help=f"put the table into {DOCUMENT}")
+    events = commands.add_parser("events", help="events a second through the buses of the services")
+    events.add_argument("--only", metavar="BUSES", help="some of embedded, noida-db, tansu, by commas")
+    events.add_argument("--events", type=int, default=10_000, metavar="N", help="of a round (default 10000)")
+    events.add_argument("--rounds", type=int, default=3, metavar="N")
+    events.add_argument("--write-docs", action="store_true", help=f"put the table into {DOCUMENT}")
     return top
 
 
@@ -55,7 +60,7 @@ def main(arguments: Sequence[str]) -> int:
     options = parser().parse_args(arguments if arguments and not arguments[0].startswith("--") else ["run", *arguments])
     raise_open_files_limit()
     try:
-        return {"run": run, "report": report, "stream": stream}[options.command](options)
+        return {"run": run, "report": report, "stream": stream, "events": events}[options.command](options)
     except (BenchmarkError, OSError, ValueError) as error:
         print(f"benchmark: {error}", file=sys.stderr)
         return 2
@@ -107,6 +112,29 @@ def stream(options: argparse.Namespace) -> int:
     if options.write_docs:
         write_block(DOCUMENT, "stream", text)
     return 1 if any(found.failure for found in findings) else 0
+
+
+def events(options: argparse.Namespace) -> int:
+    """Measure the buses, one after the other, round by round."""
+    from benchmarks import events as bus  # only now: proxies are measured without the shop's dependencies
+
+    chosen = names(options.only, list(bus.BUSES), "bus")
+    if options.rounds < 1 or options.events < 100:
+        raise BenchmarkError("--rounds is at least 1, --events at least 100")
+    announce([])
+    flows: list[bus.Flow] = []
+    with tempfile.TemporaryDirectory(prefix="strangler-bench-") as folder:
+        for turn in range(1, options.rounds + 1):
+            for name in chosen:
+                print(f"{turn}/{options.rounds} {name} …", file=sys.stderr, flush=True)
+                flows.append(bus.measure(name, options.events, turn, Path(folder) / f"{name}-{turn}"))
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    (RESULTS / "events.json").write_text(bus.dump(flows, options.events))
+    text = bus.markdown(flows, options.events)
+    print(text)
+    if options.write_docs:
+        write_block(DOCUMENT, "events", text)
+    return 0
 
 
 def check_needed() -> None:

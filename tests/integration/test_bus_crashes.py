@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 import signal
 import sqlite3
 import sys
@@ -29,7 +30,12 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
-@pytest.fixture(params=["embedded", "noida-db"])
+TANSU = pytest.param(
+    "tansu", marks=pytest.mark.skipif(os.environ.get("BROKERS") != "all", reason="run by make brokers")
+)
+
+
+@pytest.fixture(params=["embedded", "noida-db", TANSU])
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """Of a bus of its own."""
     if request.param == "embedded":
