@@ -82,7 +82,8 @@ async def test_a_database_that_was_never_migrated_is_not_ready(empty: Settings) 
 async def test_a_database_that_breaks_is_told_by_readyz_and_answered_with_503(tmp_path: Path) -> None:
     file, broker = tmp_path / "inventory.db", tmp_path / "broker.db"
     file.write_text("this is a text, and no database at all")
-    app = build_app(read_settings({"DATABASE_URL": f"sqlite:///{file}", "BROKER_URL": f"sqlite:///{broker}"}))
+    urls = {"DATABASE_URL": f"sqlite:///{file}", "BROKER_URL": f"sqlite:///{broker}"}
+    app = build_app(read_settings(urls | {"INTERNAL_TOKEN": "a-token"}))
     async with (
         app.router.lifespan_context(app),
         httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://inventory.test") as client,
