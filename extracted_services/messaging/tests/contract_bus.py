@@ -31,6 +31,8 @@ ONE_PARTITION = "the same key"
 class BusContract:
     within = 20.0
     """Seconds that a group may take to join and to share."""
+    exact_lag = True
+    """False where a broker tells an end of the log that is too low."""
 
     @pytest.fixture
     async def bus(self, url: str, anyio_backend: str) -> AsyncIterator[Bus]:
@@ -93,12 +95,16 @@ class BusContract:
 
     async def test_lag_counts_what_a_group_has_not_handled(self, bus: Bus, topic: str, recorder: Recorder) -> None:
         await bus.publish(messages(topic, *"abcdef"))
-        assert await bus.lag("g", [topic]) == 6
+        await self.expect_lag(bus, [topic], 6)
         async with bus.subscribe([topic], "g", recorder):
             await recorder.until_handled(6)
-        assert await bus.lag("g", [topic]) == 0
+        await self.expect_lag(bus, [topic], 0)
         await bus.publish(messages(topic, *"ab"))
-        assert await bus.lag("g", [topic, f"no-{topic}"]) == 2
+        await self.expect_lag(bus, [topic, f"no-{topic}"], 2)
+
+    async def expect_lag(self, bus: Bus, topics: list[str], expected: int) -> None:
+        lag = await bus.lag("g", topics)
+        assert lag == expected if self.exact_lag else lag <= expected
 
     async def test_a_failing_handler_is_tried_again_and_nothing_overtakes(self, bus: Bus, topic: str) -> None:
         published = messages(topic, *[ONE_PARTITION] * 3)
@@ -136,7 +142,7 @@ class BusContract:
         assert "the reason" in letter.reason
         assert abs(letter.at - before) < timedelta(seconds=self.within)
         assert [(d.message, d.attempt, "the reason" in why) for d, why in recorder.dead] == [(published[1], 3, True)]
-        assert await bus.lag("g", [topic]) == 0
+        await self.expect_lag(bus, [topic], 0)
 
     async def test_poison_is_a_dead_letter_at_once(self, bus: Bus, topic: str) -> None:
         def poison(delivery: Delivery) -> None:
@@ -194,7 +200,7 @@ class BusContract:
             await started.wait()
             asyncio.get_running_loop().call_later(0.2, finish.set)
         assert handled == [published[0].id]
-        assert await bus.lag("g", [topic]) == 1
+        await self.expect_lag(bus, [topic], 1)
 
     async def test_leaving_does_not_wait_for_what_waits(self, bus: Bus, topic: str) -> None:
         def away(delivery: Delivery) -> None:
@@ -207,7 +213,7 @@ class BusContract:
             await recorder.until(lambda: bool(recorder.seen))
             left = time.monotonic()
         assert time.monotonic() - left < 4
-        assert await bus.lag("g", [topic]) == 1
+        await self.expect_lag(bus, [topic], 1)
 
     async def test_two_consumers_of_a_group_share_the_partitions(
         self, bus: Bus, url: str, topic: str, recorder: Recorder
@@ -277,7 +283,7 @@ class BusContract:
         await bus.publish(messages(topic, *[ONE_PARTITION] * 3))
         assert await self.replay(bus, "g", topic, FromTime(datetime.now(UTC) + timedelta(hours=1))) == 0
         assert await self.replay(bus, "g", topic, FromOffset(recorder.handled[0].partition, 4)) == 0
-        assert await bus.lag("g", [topic]) == 3
+        await self.expect_lag(bus, [topic], 3)
 
     async def replay(self, bus: Bus, group: str, topic: str, since: FromStart | FromTime | FromOffset) -> int:
         """Some brokers remember a consumer for seconds after it has left."""
