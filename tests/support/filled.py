@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.grounds import Embedded, Ground, Real, copied
-from tests.support.postgres import Postgres
+from tests.support.postgres import started_postgres
 from tests.support.system import SERVICES, System
 
 SAMPLE = ("--seed", "--products", "40", "--orders", "20", "--users", "5")
@@ -22,10 +22,14 @@ def filled_embedded(tmp_path_factory: pytest.TempPathFactory) -> Ground:
 
 
 @pytest.fixture(scope="session")
-def filled_real(tmp_path_factory: pytest.TempPathFactory, postgres: Postgres) -> Iterator[Ground]:
-    ground = Real(tmp_path_factory.mktemp("real"), postgres)
-    yield _filled(ground)
-    ground.end()
+def filled_real(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]:
+    """On a server of its own, which a test may stop."""
+    with started_postgres() as postgres:
+        ground = Real(tmp_path_factory.mktemp("real"), postgres)
+        try:
+            yield _filled(ground)
+        finally:
+            ground.end()
 
 
 @pytest.fixture

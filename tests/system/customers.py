@@ -88,7 +88,7 @@ class Crowd:
                     answer = await self._post(side, wish)
                     if isinstance(answer, httpx.Response) and (found := _read(wish, answer)) is not None:
                         return found
-                    problem = answer if isinstance(answer, str) else f"{answer.status_code} {_kind(answer)}"
+                    problem = answer if isinstance(answer, str) else f"{answer.status_code} {_say(answer)}"
                     self.refused[problem] = self.refused.get(problem, 0) + 1
                     await asyncio.sleep(pause)
                     pause = min(2 * pause, MOST_PAUSE_S)
@@ -173,6 +173,10 @@ def _read(wish: Wish, answer: httpx.Response) -> Acknowledged | None:
         case (503, _) | (409, "not-owner"):
             return None
     raise AssertionError(f"{wish.key} was answered {answer.status_code} {answer.text}")
+
+
+def _say(answer: httpx.Response) -> str:
+    return str(answer.json()["detail"]) if _kind(answer) else answer.text
 
 
 def _kind(answer: httpx.Response) -> str:
