@@ -52,46 +52,59 @@ class Customer:
 def show_orders(scene: Scene, sku: str) -> None:
     monolith, services = _members(scene)
     alice = Customer(scene, _log_in(scene.client))
+    placed = [_move_to_services(alice, sku, monolith, services), *_order_from_services(alice, sku)]
+    told = [_find(alice, path, "service") for path in placed]
 
-    page.heading("6. Let the services write: the monolith stops, they hear of everything, they begin")
-    _move_ownership(scene, [monolith], services)
-    refused = alice.buy(sku, GOOD_CARD, "too-early")
-    expect("the monolith writes no order any more", (409, "legacy"), (refused.status, refused.side))
-    page.line("Refused, with nothing done: the routes still lead to the monolith.")
-
-    page.heading("7. Let the routes follow")
-    scene.move(ROUTES, "cutover")
-
-    page.heading("8. An order, fulfilled by a saga across three services")
-    key, told = f"tour-{uuid.uuid4()}", _count_events(scene)
-    confirmed = _order(alice, sku, key)
-    told = _show_events(scene, told, CONFIRMED)
-    again = alice.buy(sku, GOOD_CARD, key)
-    expect("the same request again gets the same answer", confirmed.body, again.body)
-    expect("nothing is done twice", told, _count_events(scene))
-    page.line("The same request again, as after a lost answer: answered alike, and nothing is done twice.", fg="green")
-
-    page.heading("9. A declined card: what was done is undone")
-    declined = alice.buy(sku, DECLINED_CARD, f"tour-{uuid.uuid4()}")
-    expect("the card is declined by the service", (402, "service"), (declined.status, declined.side))
-    _show_events(scene, told, COMPENSATED)
-    orders = [f"/api/orders/{confirmed.json()['id']}", f"/api/orders/{declined.json()['order_id']}"]
-    by_services = [_find(alice, path, "service") for path in orders]
-
-    page.heading("10. And back: the services stop, the monolith hears of everything, and writes again")
+    page.heading("11. And back: the services stop, the monolith hears of everything, and writes again")
     _move_ownership(scene, services, [monolith])
     scene.move(ROUTES, "legacy", is_shown=False)
 
-    page.heading("11. The monolith has both orders, and everything else")
-    by_monolith = [_find(alice, path, "legacy") for path in orders]
-    expect("they are as the service told them", by_services, by_monolith)
+    page.heading("12. The monolith has these orders, and everything else")
+    held = [_find(alice, path, "legacy") for path in placed]
+    expect("they are as the service told them", told, held)
     page.table(
-        [
-            (f"GET {path}", order["status"], order["reason"] or "")
-            for path, order in zip(orders, by_monolith, strict=True)
-        ]
+        [(f"GET {path}", order["status"], order["reason"] or "") for path, order in zip(placed, held, strict=True)]
     )
     _reconcile(scene)
+
+
+def _move_to_services(alice: Customer, sku: str, monolith: Member, services: Sequence[Member]) -> str:
+    """The path of an order that the monolith took before."""
+    scene, key = alice.scene, _new_key()
+    page.heading("6. The monolith takes an order, for the last time for now")
+    first = _order(alice, sku, key, "legacy")
+
+    page.heading("7. Let the services write: the monolith stops, they hear of everything, they begin")
+    _move_ownership(scene, [monolith], services)
+    refused = alice.buy(sku, GOOD_CARD, _new_key())
+    expect("the monolith writes no order any more", (409, "legacy"), (refused.status, refused.side))
+    page.line("Refused, with nothing done: the routes still lead to the monolith. Now they follow.")
+    scene.move(ROUTES, "cutover", is_shown=False)
+
+    page.heading("8. The first request again, as after a lost answer: the service knows what the monolith said")
+    told = _count_events(scene)
+    again = _order(alice, sku, key, "service")
+    expect("the same request again gets the same answer", first.body, again.body)
+    expect("nothing is done twice", told, _count_events(scene))
+    return f"/api/orders/{first.json()['id']}"
+
+
+def _order_from_services(alice: Customer, sku: str) -> list[str]:
+    """The paths of an order that was confirmed and of one that was not."""
+    told = _count_events(alice.scene)
+    page.heading("9. An order, fulfilled by a saga across three services")
+    confirmed = _order(alice, sku, _new_key(), "service")
+    told = _show_events(alice.scene, told, CONFIRMED)
+
+    page.heading("10. A declined card: what was done is undone")
+    declined = alice.buy(sku, DECLINED_CARD, _new_key())
+    expect("the card is declined by the service", (402, "service"), (declined.status, declined.side))
+    _show_events(alice.scene, told, COMPENSATED)
+    return [f"/api/orders/{confirmed.json()['id']}", f"/api/orders/{declined.json()['order_id']}"]
+
+
+def _new_key() -> str:
+    return f"tour-{uuid.uuid4()}"
 
 
 def _members(scene: Scene) -> tuple[Member, list[Member]]:
@@ -117,9 +130,9 @@ def _move_ownership(scene: Scene, givers: Sequence[Member], takers: Sequence[Mem
     page.line(f"Done in {clock.monotonic() - began:.1f} s, as epoch {epoch}", fg="green")
 
 
-def _order(alice: Customer, sku: str, key: str) -> Answer:
+def _order(alice: Customer, sku: str, key: str, side: str) -> Answer:
     answer = alice.buy(sku, GOOD_CARD, key)
-    expect("the order is placed with the service", (201, "service"), (answer.status, answer.side))
+    expect(f"the order is answered by the {side} side", (201, side), (answer.status, answer.side))
     expect("it is confirmed", "confirmed", answer.json()["status"])
     return answer
 
@@ -140,14 +153,17 @@ def _show_events(scene: Scene, told: Mapping[str, int], expected: Sequence[str])
     new = [(event, service) for service in SERVICES for event in events[service][told[service] :]]
     new.sort(key=lambda one: str(one[0]["occurred_at"]))
     page.line("What they told each other and the monolith:")
-    page.table([(event["occurred_at"][11:23], service, event["type"], _what(event["data"])) for event, service in new])
+    page.table(
+        [(event["occurred_at"][11:23], service, event["type"], describe(event["data"])) for event, service in new]
+    )
     happened = [event["type"] for event, _ in new if event["type"] != "StockChanged"]
     if happened != list(expected):
         raise StepFailed("the saga goes its way", " → ".join(expected), " → ".join(happened))
     return {service: len(events[service]) for service in SERVICES}
 
 
-def _what(data: Mapping[str, Any]) -> str:
+def describe(data: Mapping[str, Any]) -> str:
+    """What an event's data say, in a few words."""
     match data:
         case {"order": {"status": status, "total": {"amount": amount, "currency": currency}}}:
             return f"{amount} {currency}, {status}"

@@ -17,5 +17,7 @@ def test_what_is_needed_here_is_here() -> None:
 
 
 def test_the_shell_that_starts_a_demo_does_not_configure_it() -> None:
-    told = environment({"PATH": "/bin", "DATABASE_URL": "postgresql://prod", "PORT": "1", "STRANGLER_CONFIG": "x"})
+    told = environment(
+        {"PATH": "/bin", "DATABASE_URL": "postgresql://prod", "PORT": "1", "STRANGLER_CONFIG": "x", "DEMO_DB": "x"}
+    )
     assert told == {"PATH": "/bin", "PYTHONPATH": str(ROOT)}
