@@ -47,7 +47,9 @@ def keep_membership(consumer: AIOKafkaConsumer) -> None:
     commit = coordinator._do_commit_offsets
 
     async def committed(*offsets: Any) -> None:
-        member = coordinator.member_id
+        task, member = asyncio.current_task(), coordinator.member_id
+        if task is not None:  # aiokafka shields it: nobody reads its error when the one who waits is cancelled
+            task.add_done_callback(lambda done: done.cancelled() or done.exception())
         try:
             await commit(*offsets)
         except IllegalGenerationError:
