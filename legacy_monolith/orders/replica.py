@@ -1,6 +1,6 @@
 """Orders as the orders service is told of them, and as it tells of them."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -30,11 +30,13 @@ class Orders(Kind):
     def rows(self) -> QuerySet[Order]:
         return Order.objects.select_related("customer").prefetch_related("lines", "changes")
 
-    def state(self, row: Order) -> dict[str, Any]:
-        order = show(row)
+    def state(
+        self, row: Order, lines: Iterable[OrderLine] | None = None, changes: Iterable[StatusChange] | None = None
+    ) -> dict[str, Any]:
+        order = show(row, lines)
         for line in order["lines"]:
             del line["total"]
-        history = sorted(row.changes.all(), key=lambda change: change.pk)
+        history = sorted(row.changes.all() if changes is None else changes, key=lambda change: change.pk)
         return {
             "order": order,
             "history": [{"status": change.status, "at": time(change.at)} for change in history],

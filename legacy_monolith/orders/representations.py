@@ -1,11 +1,15 @@
 """An order as the API writes it."""
 
+from collections.abc import Iterable
+
 from legacy_monolith.api.encoding import money, time
 
 from .models import Order, OrderLine
 
 
-def show(order: Order) -> dict:
+def show(order: Order, lines: Iterable[OrderLine] | None = None) -> dict:
+    """`lines` of the order, where somebody has them at hand."""
+    wanted = order.lines.all() if lines is None else lines
     return {
         "id": str(order.public_id),
         "customer": str(order.customer.public_id),
@@ -19,7 +23,8 @@ def show(order: Order) -> dict:
                 "unit_price": money(line.unit_price),
                 "total": money(line.total),
             }
-            for line in lines_by_sku(order)
+            # By code point, whatever order the database's locale prefers.
+            for line in sorted(wanted, key=lambda line: line.sku)
         ],
         "total": money(order.total),
         "shipping_address": {
@@ -32,8 +37,3 @@ def show(order: Order) -> dict:
         "created_at": time(order.created_at),
         "updated_at": time(order.updated_at),
     }
-
-
-def lines_by_sku(order: Order) -> list[OrderLine]:
-    """By code point, whatever order the database's locale prefers."""
-    return sorted(order.lines.all(), key=lambda line: line.sku)

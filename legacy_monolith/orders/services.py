@@ -4,8 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
-from django.db.models import prefetch_related_objects
-
 from legacy_monolith.accounts.models import User
 from legacy_monolith.catalogue.models import Product
 from legacy_monolith.payments import services as payments
@@ -95,7 +93,7 @@ def _create(customer: User, quantities: Mapping[Product, int], address: Address)
         city=address.city,
         country=address.country,
     )
-    OrderLine.objects.bulk_create(
+    lines = OrderLine.objects.bulk_create(
         OrderLine(
             order=order,
             product=product,
@@ -106,9 +104,9 @@ def _create(customer: User, quantities: Mapping[Product, int], address: Address)
         )
         for product, quantity in quantities.items()
     )
-    StatusChange.objects.create(order=order, status=order.status, at=order.created_at)
-    prefetch_related_objects([order], "lines")  # they stay as they are
-    return _tell(order)
+    change = StatusChange.objects.create(order=order, status=order.status, at=order.created_at)
+    record("OrderCreated", order.public_id, order.version, ORDERS.state(order, lines, [change]))
+    return order
 
 
 def move(order: Order, status: Order.Status, reason: str = "") -> Order:
@@ -118,9 +116,5 @@ def move(order: Order, status: Order.Status, reason: str = "") -> Order:
     order.status, order.reason = status, reason
     order.save(update_fields=["status", "reason"])
     StatusChange.objects.create(order=order, status=status, at=order.updated_at)
-    return _tell(order)
-
-
-def _tell(order: Order) -> Order:
     record(EVENTS[order.status], order.public_id, order.version, ORDERS.state(order))
     return order

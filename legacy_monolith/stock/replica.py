@@ -58,9 +58,9 @@ class Reservations(Kind):
     def rows(self) -> QuerySet[Reservation]:
         return Reservation.objects.select_related("customer").prefetch_related(WITH_PRODUCTS)
 
-    def state(self, row: Reservation) -> dict[str, Any]:
+    def state(self, row: Reservation, lines: Iterable[ReservationLine] | None = None) -> dict[str, Any]:
         expires_at = row.expires_at and time(row.expires_at)
-        reservation = show(row) | {"customer": str(row.customer.public_id), "expires_at": expires_at}
+        reservation = show(row, lines) | {"customer": str(row.customer.public_id), "expires_at": expires_at}
         return {"reservation": reservation, "answer": None}
 
     def event_of(self, row: Reservation) -> str:

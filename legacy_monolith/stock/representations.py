@@ -1,8 +1,10 @@
 """Stock and reservations as the API writes them."""
 
+from collections.abc import Iterable
+
 from legacy_monolith.api.encoding import time
 
-from .models import Reservation, StockLevel
+from .models import Reservation, ReservationLine, StockLevel
 
 
 def show_level(level: StockLevel) -> dict:
@@ -15,14 +17,16 @@ def show_level(level: StockLevel) -> dict:
     }
 
 
-def show(reservation: Reservation) -> dict:
-    lines = [{"sku": line.product.sku, "quantity": line.quantity} for line in reservation.lines.all()]
+def show(reservation: Reservation, lines: Iterable[ReservationLine] | None = None) -> dict:
+    """`lines` of the reservation, where somebody has them at hand."""
+    wanted = reservation.lines.all() if lines is None else lines
+    shown = [{"sku": line.product.sku, "quantity": line.quantity} for line in wanted]
     return {
         "id": str(reservation.public_id),
         "order_id": str(reservation.order_id),
         "status": reservation.status,
         # By code point, whatever order the database's locale prefers.
-        "lines": sorted(lines, key=lambda line: line["sku"]),
+        "lines": sorted(shown, key=lambda line: line["sku"]),
         "created_at": time(reservation.created_at),
         "updated_at": time(reservation.updated_at),
     }

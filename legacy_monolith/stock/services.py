@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
-from django.db.models import F, QuerySet, prefetch_related_objects
+from django.db.models import F, QuerySet
 from django.utils import timezone
 
 from legacy_monolith.accounts.models import User
@@ -16,7 +16,7 @@ from legacy_monolith.sync.ownership import NotOwner
 from legacy_monolith.sync.writing import record, record_at_end, writing
 
 from .models import Reservation, ReservationLine, StockLevel
-from .replica import EVENTS, RESERVATIONS, WITH_PRODUCTS, level_changes
+from .replica import EVENTS, RESERVATIONS, level_changes
 
 
 @dataclass
@@ -67,37 +67,36 @@ def reserve(*, order_id: UUID, customer: User, quantities: Mapping[Product, int]
     if short:
         raise InsufficientStock(short)
     reservation = Reservation.objects.create(order_id=order_id, customer=customer)
-    ReservationLine.objects.bulk_create(
+    lines = ReservationLine.objects.bulk_create(
         ReservationLine(reservation=reservation, product=product, quantity=quantity)
         for product, quantity in quantities.items()
     )
     _tell_levels(product.pk for product in quantities)
-    prefetch_related_objects([reservation], WITH_PRODUCTS)
-    return _tell(reservation)
+    return _tell(reservation, lines)
 
 
 @writing("stock")
 def commit(*, reservation: Reservation) -> Reservation:
     """Takes the goods out of stock; once only. Raises `ReservationReleasedError` when they went back."""
-    reservation = RESERVATIONS.rows().select_for_update(of=("self",)).get(pk=reservation.pk)
+    reservation, lines = _lock(reservation)
     if reservation.status == Reservation.Status.RELEASED:
         raise ReservationReleasedError
     if reservation.status == Reservation.Status.HELD:
-        _move(reservation, on_hand=-1, reserved=-1)
-        _set_status(reservation, Reservation.Status.COMMITTED)
+        _move(lines, on_hand=-1, reserved=-1)
+        _set_status(reservation, lines, Reservation.Status.COMMITTED)
     return reservation
 
 
 @writing("stock")
 def release(*, reservation: Reservation) -> Reservation:
     """Puts the goods back, held or committed; once only."""
-    reservation = RESERVATIONS.rows().select_for_update(of=("self",)).get(pk=reservation.pk)
+    reservation, lines = _lock(reservation)
     if reservation.status == Reservation.Status.HELD:
-        _move(reservation, on_hand=0, reserved=-1)
+        _move(lines, on_hand=0, reserved=-1)
     elif reservation.status == Reservation.Status.COMMITTED:
-        _move(reservation, on_hand=1, reserved=0)
+        _move(lines, on_hand=1, reserved=0)
     if reservation.status != Reservation.Status.RELEASED:
-        _set_status(reservation, Reservation.Status.RELEASED)
+        _set_status(reservation, lines, Reservation.Status.RELEASED)
     return reservation
 
 
@@ -106,9 +105,16 @@ def release_order(*, order_id: UUID) -> None:
         release(reservation=reservation)
 
 
-def _move(reservation: Reservation, *, on_hand: int, reserved: int) -> None:
+def _lock(reservation: Reservation) -> tuple[Reservation, list[ReservationLine]]:
+    """As the database has it now, locked to the end of the transaction; its lines in the order of the SKUs."""
+    locked = Reservation.objects.select_related("customer").select_for_update(of=("self",)).get(pk=reservation.pk)
+    lines = ReservationLine.objects.filter(reservation=locked).select_related("product")
+    return locked, sorted(lines, key=lambda line: line.product.sku)
+
+
+def _move(lines: Iterable[ReservationLine], *, on_hand: int, reserved: int) -> None:
     """Adds each line's quantity, times the sign given, to the two counts of its level."""
-    for line in sorted(reservation.lines.all(), key=lambda line: line.product.sku):
+    for line in lines:
         level = StockLevel.objects.filter(product_id=line.product_id)
         _change(level, on_hand=on_hand * line.quantity, reserved=reserved * line.quantity)
         _tell_levels([line.product_id])
@@ -124,14 +130,14 @@ def _change(levels: QuerySet[StockLevel], *, on_hand: int = 0, reserved: int = 0
     )
 
 
-def _set_status(reservation: Reservation, status: Reservation.Status) -> None:
+def _set_status(reservation: Reservation, lines: list[ReservationLine], status: Reservation.Status) -> None:
     reservation.status = status
     reservation.save(update_fields=["status"])
-    _tell(reservation)
+    _tell(reservation, lines)
 
 
-def _tell(reservation: Reservation) -> Reservation:
-    state = RESERVATIONS.state(reservation)
+def _tell(reservation: Reservation, lines: list[ReservationLine]) -> Reservation:
+    state = RESERVATIONS.state(reservation, lines)
     record(EVENTS[reservation.status], reservation.public_id, reservation.version, state)
     return reservation
 
