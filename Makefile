@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: help install demo test brokers lint bench lock clean
+.PHONY: help install demo test brokers chaos lint bench lock clean
 
 help: ## show this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,6 +28,9 @@ test: install ## run every test
 
 brokers: install ## the buses' contract on every broker there is, also on the one that takes minutes
 	BROKERS=all $(BIN)/python -m pytest tests/integration/test_bus_kafka.py tests/integration/test_bus_crashes.py
+
+chaos: install ## the whole shop under fire: processes killed for minutes on end. SEED=n repeats what was drawn
+	CHAOS=1 CHAOS_SEED=$(SEED) $(BIN)/python -m pytest -s tests/chaos $(if $(ONLY),-k $(ONLY))
 
 lint: install ## ruff, mypy --strict, import contracts
 	$(BIN)/ruff check .

@@ -64,11 +64,13 @@ class Embedded:
 
 @dataclass
 class Real:
-    """`copied` are the names of the databases to begin with, one for each member."""
+    """`copied` are the names of the databases to begin with, one for each member. Without `has_broker` the bus is in
+    a file here too: a Kafka group takes some ten seconds to get over a member that was killed."""
 
     folder: Path
     postgres: Postgres
     copied: Mapping[str, str] | None = None
+    has_broker: bool = True
     broker: Broker = field(init=False)
     names: dict[str, str] = field(init=False)
 
@@ -83,15 +85,16 @@ class Real:
 
     @property
     def broker_url(self) -> str:
-        return self.broker.url
+        return self.broker.url if self.has_broker else f"sqlite:///{self.folder / 'broker.db'}"
 
-    def copy(self, folder: Path) -> "Real":
+    def copy(self, folder: Path, *, with_broker: bool | None = None) -> "Real":
         """The bus begins empty: all that was told before is in the databases already."""
-        shutil.copytree(self.folder, folder, ignore=shutil.ignore_patterns("*.log", "data"))
-        return Real(folder, self.postgres, self.names)
+        shutil.copytree(self.folder, folder, ignore=shutil.ignore_patterns("*.log", "data", "broker.db*"))
+        return Real(folder, self.postgres, self.names, self.has_broker if with_broker is None else with_broker)
 
     def begin(self) -> None:
-        self.broker.start()
+        if self.has_broker:
+            self.broker.start()
 
     def end(self) -> None:
         if self.broker.process is not None:
@@ -101,9 +104,8 @@ class Real:
 
 
 @contextmanager
-def copied(filled: Ground, folder: Path) -> Iterator[Ground]:
-    """A copy of a filled ground for as long as the block lasts."""
-    ground = filled.copy(folder)
+def begun(ground: Ground) -> Iterator[Ground]:
+    """A ground for as long as the block lasts."""
     try:
         ground.begin()
         yield ground

@@ -8,7 +8,14 @@ from random import Random
 
 import pytest
 
-from tests.support.filled import embedded, filled_embedded, filled_real, ground, real  # noqa: F401 - fixtures
+from tests.support.filled import (  # noqa: F401 - fixtures
+    brokerless,
+    embedded,
+    filled_embedded,
+    filled_real,
+    ground,
+    real,
+)
 
 DEFAULT_SEED = 20261122
 

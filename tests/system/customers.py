@@ -5,8 +5,9 @@ And whoever reads the books afterwards, through the same API.
 
 import asyncio
 import itertools
+import time
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any
@@ -30,6 +31,7 @@ ASKS_FOR_S = 240.0
 ANSWERS_WITHIN_S = 15.0
 MOST_PAUSE_S = 0.5
 AT_ONCE = 20
+NEW_TOKENS_AFTER_S = 400.0
 
 
 @dataclass(frozen=True)
@@ -49,8 +51,9 @@ class Crowd:
 
     system: System
     client: httpx.AsyncClient
-    tokens: Mapping[str, str]
+    tokens: dict[str, str]
     skus: Sequence[str]
+    logged_in_at: float = field(default_factory=time.monotonic)
     acknowledged: list[Acknowledged] = field(default_factory=list)
     refused: dict[str, int] = field(default_factory=dict)
     _keys: "itertools.count[int]" = field(default_factory=itertools.count)
@@ -77,6 +80,12 @@ class Crowd:
         async with asyncio.TaskGroup() as group:
             for _ in range(at_once):
                 group.create_task(work())
+
+    async def log_in(self) -> None:
+        """Get everybody a token of the monolith's, good for a quarter of an hour."""
+        self.logged_in_at = time.monotonic()
+        for name in (*NAMES, "admin"):
+            self.tokens[name] = await _log_in(self.client, self.system.urls["monolith"], name)
 
     async def ask(self, wish: Wish) -> Acknowledged:
         """Ask until there is an answer that stands. Raises AssertionError for an answer that nobody should get."""
@@ -109,6 +118,9 @@ class Crowd:
         )
 
     async def _post(self, side: str, wish: Wish) -> httpx.Response | str:
+        if time.monotonic() - self.logged_in_at > NEW_TOKENS_AFTER_S:
+            with suppress(httpx.TransportError, AssertionError):  # the monolith may be away: later, then
+                await self.log_in()
         headers = {"Authorization": f"Bearer {self.tokens[wish.customer]}", "Idempotency-Key": wish.key}
         try:
             return await self.client.post(f"{self.system.urls[side]}/api/orders", json=wish.body, headers=headers)
@@ -147,11 +159,12 @@ async def gathered(system: System, *, products: int = 12) -> AsyncIterator[Crowd
         timeout=ANSWERS_WITHIN_S, trust_env=False, limits=httpx.Limits(max_connections=100)
     ) as client:
         url = system.urls["monolith"]
-        tokens = {name: await _log_in(client, url, name) for name in (*NAMES, "admin")}
         levels = (await client.get(f"{url}/api/stock?limit=100")).json()["items"]
         by_stock = sorted((level for level in levels if level["available"]), key=lambda level: -level["available"])
         skus = [level["sku"] for level in (*by_stock[:products], by_stock[-1])]
-        yield Crowd(system, client, tokens, skus)
+        crowd = Crowd(system, client, {}, skus)
+        await crowd.log_in()
+        yield crowd
 
 
 async def _log_in(client: httpx.AsyncClient, url: str, name: str) -> str:

@@ -13,13 +13,15 @@ from tests.support.system import System
 
 @dataclass
 class Killer:
-    """Spares nobody, also not who is just starting. `killed` counts by member."""
+    """Spares nobody, also not who is just starting; unless it is to be `patient`, and waits until everybody is ready
+    again, so that something gets done on a slow machine too. `killed` counts by member."""
 
     system: System
     chance: Random
     victims: Sequence[str]
     every: float
     most: int | None
+    patient: bool
     killed: Counter[str] = field(default_factory=Counter)
 
     async def work(self) -> None:
@@ -31,14 +33,16 @@ class Killer:
             member.kill()
             self.killed[member.name] += 1
             member.start()
+            if self.patient:
+                await self.system.wait_until_ready(self.victims)
 
 
 @asynccontextmanager
 async def killing(
-    system: System, chance: Random, *victims: str, every: float = 1.0, most: int | None = None
+    system: System, chance: Random, *victims: str, every: float = 1.0, most: int | None = None, patient: bool = False
 ) -> AsyncIterator[Killer]:
     """Kill while the block lasts; afterwards all are ready again."""
-    killer = Killer(system, chance, victims, every, most)
+    killer = Killer(system, chance, victims, every, most, patient)
     task = asyncio.create_task(killer.work())
     try:
         yield killer

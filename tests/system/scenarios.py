@@ -67,20 +67,20 @@ async def catch_up(system: System, chance: Random, orders: int) -> None:
         assert find_problems(before, after, crowd.acknowledged) == []
 
 
-async def move_to_and_fro(system: System, chance: Random, switches: int, *, kill_every: float) -> None:
+async def move_to_and_fro(system: System, chance: Random, switches: int) -> None:
     """Ownership moves while customers write to both sides and everybody is killed: what was acknowledged is there
     once on both sides, and nobody wrote what was not its own."""
     async with gathered(system) as crowd:
         before = await crowd.read_books("legacy")
         moves: list[Move] = []
-        async with killing(system, chance, *MEMBERS, every=kill_every) as killer, asyncio.TaskGroup() as writers:
-            done = asyncio.Event()
+        done = asyncio.Event()
+        async with asyncio.TaskGroup() as writers:
             for _ in range(AT_ONCE):
                 writers.create_task(write_until(done, crowd, chance))
-            for number in range(switches):
-                await asyncio.sleep(chance.uniform(0.2, 1.0))
-                moves.append(await system.hand_over(SIDES[(number + 1) % 2]))
-            await asyncio.sleep(0.5)
+            async with killing(system, chance, *MEMBERS, patient=True) as killer:
+                for number in range(switches):
+                    await asyncio.sleep(chance.uniform(0.2, 1.0))
+                    moves.append(await system.hand_over(SIDES[(number + 1) % 2]))
             done.set()
         owner = moves[-1].to
         after = await come_to_rest(system, crowd, owner)

@@ -11,6 +11,6 @@ from tests.system.scenarios import move_to_and_fro
 pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 
 
-async def test_what_was_acknowledged_is_there_once_on_both_sides(real: Ground, chance: Random) -> None:
-    async with running(real) as system:
-        await move_to_and_fro(system, chance, switches=6, kill_every=3)
+async def test_what_was_acknowledged_is_there_once_on_both_sides(brokerless: Ground, chance: Random) -> None:
+    async with running(brokerless) as system:
+        await move_to_and_fro(system, chance, switches=6)
