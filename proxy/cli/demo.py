@@ -17,11 +17,16 @@ FAILED, CANNOT_START = 1, 2
 
 
 @click.command("demo", short_help="Run the bundled shop behind the proxy, and watch a route move.")
-@click.option("--once", is_flag=True, help="A scripted tour on free ports: a route moves to its service and back.")
+@click.option(
+    "--once", is_flag=True, help="A scripted tour on free ports: reads and writes move to services, and back."
+)
 @click.option("--port", type=click.IntRange(1, 65535), help="Where users connect.  [default: 8080, or a free one]")
 def command(once: bool, port: int | None) -> None:
-    """Start a Django monolith with sample data, an inventory service and the proxy, send some traffic, and tell
+    """Start a Django monolith with sample data, its three services and the proxy, send some traffic, and tell
     whenever a route moves or fails. Everything lives in ./var/demo; Ctrl-C ends it all.
+
+    With DEMO_BROKER=kafka and DEMO_DB=postgres in the environment: on a Kafka-compatible broker and a PostgreSQL, which
+    are started too.
 
     With --once: a tour that checks what it shows, in a temporary folder. Exit 1 when a step does not hold, or a
     process ends by itself; 2 when it cannot be started.

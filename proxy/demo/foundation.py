@@ -81,19 +81,24 @@ def _read(environ: Mapping[str, str], name: str, usual: str, other: str) -> bool
 
 
 @contextlib.contextmanager
-def laid(parts: Parts, place: Place, choice: Choice, environ: Mapping[str, str]) -> Iterator[Foundation]:
-    """Ready to be used. Its servers are among `parts`; the block must end after they have."""
-    with contextlib.ExitStack() as stack:
-        databases = {member: f"sqlite:///{place.folder / member}.db" for member in MEMBERS}
-        if choice.postgres:
-            folder = stack.enter_context(
-                tempfile.TemporaryDirectory(prefix="strangler-pg-", ignore_cleanup_errors=True)
-            )
-            databases = _start_postgres(parts, place, Path(folder), environ)
-        broker = f"sqlite:///{place.folder / 'broker.db'}"
-        if choice.kafka:
-            broker = _start_broker(parts, place, environ)
-        yield Foundation(databases, broker)
+def data_folder(choice: Choice) -> Iterator[Path | None]:
+    """Where a PostgreSQL keeps its data, for as long as the block lasts: outside of what only we may enter."""
+    if not choice.postgres:
+        yield None
+        return
+    with tempfile.TemporaryDirectory(prefix="strangler-pg-", ignore_cleanup_errors=True) as folder:
+        yield Path(folder)
+
+
+def lay(parts: Parts, place: Place, choice: Choice, data: Path | None, environ: Mapping[str, str]) -> Foundation:
+    """Ready to be used; its servers are among `parts`. Raises `PartFailed`."""
+    databases = {member: f"sqlite:///{place.folder / member}.db" for member in MEMBERS}
+    if data is not None:
+        databases = _start_postgres(parts, place, data, environ)
+    broker = f"sqlite:///{place.folder / 'broker.db'}"
+    if choice.kafka:
+        broker = _start_broker(parts, place, environ)
+    return Foundation(databases, broker)
 
 
 def _start_broker(parts: Parts, place: Place, environ: Mapping[str, str]) -> str:

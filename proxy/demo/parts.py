@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from enum import IntEnum
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from proxy import clock
 from proxy.demo.errors import PartFailed
@@ -93,7 +93,7 @@ class Part:
 
 
 class Parts:
-    """The parts that must live for as long as the demo does."""
+    """The parts that must live for as long as the demo does; as a block, until its end."""
 
     def __init__(self) -> None:
         self._parts: list[Part] = []
@@ -144,6 +144,12 @@ class Parts:
                 part.ask_to_end()
             for part in parts:
                 part.stop()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
 
 
 def _said(code: int) -> str:

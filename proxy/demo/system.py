@@ -16,7 +16,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from proxy.demo.errors import CannotStart, StepFailed
-from proxy.demo.foundation import MEMBERS, Choice, Foundation, laid
+from proxy.demo.foundation import MEMBERS, Choice, Foundation, data_folder, lay
 from proxy.demo.parts import Job, Layer, Parts
 from proxy.demo.place import HOST, Place, shown, write_routes
 from proxy.demo.web import answers_well
@@ -80,17 +80,14 @@ def running(place: Place, size: Size, choice: Choice) -> Iterator[System]:
     """The whole system, ready for requests. Raises `PartFailed` or `StepFailed`; ends all it started in every case."""
     ours, token = environment(os.environ), secrets.token_urlsafe(24)
     write_routes(place)
-    parts = Parts()
-    with laid(parts, place, choice, ours) as foundation:
-        try:
-            told = {member: ours | _settings(place, foundation, token, member) for member in MEMBERS}
-            system = System(place, parts, foundation, token, told)
-            _write_environment(system)
-            _start(system, size, ours)
-            with _explained(parts):
-                yield system
-        finally:
-            parts.stop()
+    with data_folder(choice) as data, Parts() as parts:
+        foundation = lay(parts, place, choice, data, ours)
+        told = {member: ours | _settings(place, foundation, token, member) for member in MEMBERS}
+        system = System(place, parts, foundation, token, told)
+        _write_environment(system)
+        _start(system, size, ours)
+        with _explained(parts):
+            yield system
 
 
 @contextlib.contextmanager

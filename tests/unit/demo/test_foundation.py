@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from proxy.demo.errors import CannotStart
-from proxy.demo.foundation import MEMBERS, Choice, Foundation, laid, read_choice
+from proxy.demo.foundation import MEMBERS, Choice, Foundation, lay, read_choice
 from proxy.demo.parts import Parts
 from proxy.demo.place import Place, Ports
 
@@ -31,9 +31,9 @@ def test_what_it_cannot_stand_on_is_named() -> None:
 
 
 def test_on_files_every_member_has_its_own_database_and_all_have_one_broker(tmp_path: Path) -> None:
-    with laid(Parts(), Place(tmp_path, Ports()), Choice(), {}) as foundation:
-        assert set(foundation.databases) == set(MEMBERS)
-        assert len({*foundation.databases.values(), foundation.broker}) == 5
+    foundation = lay(Parts(), Place(tmp_path, Ports()), Choice(), None, {})
+    assert set(foundation.databases) == set(MEMBERS)
+    assert len({*foundation.databases.values(), foundation.broker}) == 5
 
 
 def test_events_are_read_from_a_services_outbox_in_order(tmp_path: Path) -> None:

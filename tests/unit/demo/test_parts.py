@@ -26,13 +26,10 @@ def job(name: str, program: str, folder: Path, *words: str) -> Job:
 
 
 def test_layers_end_from_the_top(tmp_path: Path) -> None:
-    parts = Parts()
-    try:
+    with Parts() as parts:
         for name, layer in (("shop", Layer.SHOP), ("front", Layer.FRONT), ("foundation", Layer.FOUNDATION)):
             part = parts.start(job(name, NOTES_ITS_END, tmp_path, name), layer, folder=tmp_path)
             parts.wait_until((tmp_path / name).exists, part, within=30)
-    finally:
-        parts.stop()
     assert (tmp_path / "ends").read_text().split() == ["front", "shop", "foundation"]
 
 
