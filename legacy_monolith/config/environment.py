@@ -100,7 +100,7 @@ def _sqlite(path: str, problems: list[str]) -> dict:
     if not path:
         problems.append("DATABASE_URL names no file: write sqlite:///path")
     return {
-        "ENGINE": "django.db.backends.sqlite3",
+        "ENGINE": "legacy_monolith.config.sqlite",
         "NAME": path if path == ":memory:" else Path(unquote(path)).resolve(),
         "OPTIONS": {
             # A transaction that begins by reading and then writes would otherwise fail at once when another one writes.
