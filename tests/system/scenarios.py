@@ -77,7 +77,7 @@ async def move_to_and_fro(system: System, chance: Random, switches: int) -> None
         async with asyncio.TaskGroup() as writers:
             for _ in range(AT_ONCE):
                 writers.create_task(write_until(done, crowd, chance))
-            async with killing(system, chance, *MEMBERS, patient=True) as killer:
+            async with killing(system, chance, *MEMBERS, every=2, patient=True) as killer:
                 for number in range(switches):
                     await asyncio.sleep(chance.uniform(0.2, 1.0))
                     moves.append(await system.hand_over(SIDES[(number + 1) % 2]))
@@ -98,6 +98,7 @@ async def write_until(done: asyncio.Event, crowd: Crowd, chance: Random) -> None
     while not done.is_set():
         sides = chance.sample(["monolith", "orders"], 2)
         await crowd.place([crowd.wish(chance, *sides)], at_once=1)
+        await asyncio.sleep(chance.uniform(0.0, 1.0))  # one who never pauses keeps a small machine from the rest
 
 
 async def come_to_rest(system: System, crowd: Crowd, side: str) -> Books:
