@@ -109,7 +109,7 @@ def _open_clients(settings: Settings, token: str) -> dict[str, ServiceClient]:
 
 
 def serve_forever(settings: Settings) -> None:
-    """Until SIGTERM or SIGINT. Raises AddressInUse, DatabaseUnavailable, SchemaMismatch, StartFailed, TokenUnusable."""
+    """Until SIGTERM or SIGINT. Raises AddressInUse, DatabaseUnavailable, SchemaMismatch, TokenUnusable."""
     serve(settings, build_app(settings), lambda: migrate_database(settings))
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import asdict
 from typing import Any
 
 from sqlalchemy import ColumnElement, exists, insert, select, update
@@ -24,7 +25,7 @@ from extracted_services.orders.adapters.tables import kept_answers, orders, saga
 from extracted_services.orders.domain.order import Order, Status
 from extracted_services.orders.saga.plan import Progress, write_progress
 from extracted_services.orders.saga.states import FINAL, State
-from extracted_services.orders.service_layer.ports import Clock, Unit
+from extracted_services.orders.service_layer.ports import Begun, Clock, Unit
 
 ENTITY = "order"
 
@@ -90,21 +91,12 @@ class SqlUnit:
             self.changes.append(Change(event, order.id, order.version, data))
         self.saved.add(order.id)
 
-    async def begin_saga(self, name: str, order_id: str) -> str:
-        saga_id, now, span = str(uuid7()), self._now(), trace.current.get()
-        row = {
-            "id": saga_id,
-            "name": name,
-            "order_id": order_id,
-            "state": State.RUNNING.value,
-            "progress": write_progress(Progress()),
-            "run": 1,
-            "traceparent": span.traceparent if span else None,
-            "created_at": now,
-            "updated_at": now,
-        }
-        await self._connection.execute(insert(sagas).values(row))
-        return saga_id
+    async def begin_saga(self, name: str, order_id: str) -> Begun:
+        now, span = self._now(), trace.current.get()
+        begun = Begun(str(uuid7()), name, order_id, traceparent=span.traceparent if span else None)
+        row = {**asdict(begun), "state": State.RUNNING.value, "progress": write_progress(Progress())}
+        await self._connection.execute(insert(sagas).values(**row, created_at=now, updated_at=now))
+        return begun
 
     async def record_changes(self) -> None:
         """The last thing that the transaction does: see `chassis.sync.outbox`."""

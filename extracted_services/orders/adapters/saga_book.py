@@ -50,7 +50,7 @@ class SqlSagaBook:
             record = _read(row)
             progress = resume(record.progress if record.state is State.STUCK else Progress(ended=record.state))
             values: dict[str, Any] = {"state": progress.state.value, "progress": write_progress(progress)}
-            values |= {"run": row.run + 1, "started_at": None, "next_try_at": None, "updated_at": self.now()}
+            values |= {"run": row.run + 1, "next_try_at": None, "updated_at": self.now()}
             await connection.execute(update(sagas).where(sagas.c.id == saga_id).values(values))
         return await self.find(saga_id)
 
@@ -59,11 +59,11 @@ class SqlSagaBook:
         async with reading(self.engine) as connection:
             return int(await connection.scalar(query) or 0)
 
-    async def find_unstarted(self, before: datetime) -> Sequence[str]:
-        waits = and_(sagas.c.started_at.is_(None), sagas.c.updated_at < before, sagas.c.state.not_in(_AT_REST))
-        query = select(sagas.c.id).where(waits).order_by(sagas.c.id).limit(100)
+    async def find_overdue(self, before: datetime) -> Sequence[SagaRecord]:
+        due_at = func.coalesce(sagas.c.next_try_at, sagas.c.updated_at)
+        query = select(sagas).where(sagas.c.state.not_in(_AT_REST), due_at < before)
         async with reading(self.engine) as connection:
-            return list((await connection.execute(query)).scalars())
+            return [_read(row) for row in await connection.execute(query.order_by(sagas.c.id).limit(100))]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,12 +75,10 @@ class SqlNotes:
     run: int
     notify: Callable[[str], None]
 
-    async def load(self, saga_id: str) -> tuple[str, Progress]:
-        mine = and_(sagas.c.id == saga_id, sagas.c.run == self.run)
-        async with writing(self.engine) as connection:
-            await connection.execute(update(sagas).where(mine).values(started_at=self.now()))
-            row = (await connection.execute(select(sagas.c.order_id, sagas.c.progress).where(mine))).one()
-        return row.order_id, read_progress(row.progress)
+    async def load(self, saga_id: str) -> Progress:
+        async with reading(self.engine) as connection:
+            row = (await connection.execute(select(sagas.c.progress).where(sagas.c.id == saga_id))).one()
+        return read_progress(row.progress)
 
     async def save(self, saga_id: str, act: str, progress: Progress, next_try_in: timedelta | None) -> None:
         now = self.now()

@@ -6,10 +6,12 @@ only one can write, and every call carries the saga's key.
 """
 
 import asyncio
+import itertools
 import logging
 import random
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager, suppress
+from dataclasses import astuple
 from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import delete, insert, select, update
@@ -20,14 +22,15 @@ from extracted_services.chassis.database import DatabaseUnavailable, reading, wr
 from extracted_services.orders.adapters.durable import DbosJournal, DurableFunctions
 from extracted_services.orders.adapters.saga_book import SqlNotes, SqlSagaBook
 from extracted_services.orders.adapters.tables import saga_runners
-from extracted_services.orders.saga.drive import drive
+from extracted_services.orders.saga.drive import Run, drive
 from extracted_services.orders.saga.plan import Patience
 from extracted_services.orders.saga.story import Saga
-from extracted_services.orders.service_layer.ports import Clock
+from extracted_services.orders.service_layer.ports import Begun, Clock
 
 BEAT = timedelta(seconds=0.5)
 LEASE = timedelta(seconds=3)  # six beats missed: gone, or as good as gone
-UNSTARTED_AFTER = timedelta(seconds=2)  # whoever began it starts it within milliseconds, if it lives
+OVERDUE = timedelta(seconds=5)  # whoever began a saga starts it within milliseconds, if it lives
+LOOK_EVERY = 10  # beats
 GONE = datetime(2000, 1, 1, tzinfo=UTC)
 
 _draw = random.SystemRandom().random
@@ -71,26 +74,26 @@ class SagaRunner:
             with suppress(DatabaseUnavailable):
                 await self._beat(GONE)
 
-    async def start(self, saga_id: str) -> None:
-        saga = await self._book.find(saga_id)
-        if saga is not None:
-            await self._functions.start("saga", f"{saga_id}:{saga.run}", saga_id, saga.run, saga.name, saga.traceparent)
+    async def start(self, saga: Begun) -> None:
+        await self._functions.start("saga", f"{saga.id}:{saga.run}", *astuple(saga))
 
-    async def _run(self, saga_id: str, run: int, name: str, traceparent: str | None) -> str:
+    async def _run(self, saga_id: str, name: str, order_id: str, run: int, traceparent: str | None) -> str:
         token = trace.current.set(trace.continue_trace(saga_id, traceparent))
         try:
             notes = SqlNotes(self._engine, self._now, run, self._notify)
-            return await drive(self._stories[name], saga_id, DbosJournal(), notes, patience=self._patience, draw=_draw)
+            story, journal = self._stories[name], DbosJournal()
+            return await drive(Run(story, saga_id, order_id, journal, notes, self._patience, _draw, is_resumed=run > 1))
         finally:
             trace.current.reset(token)
 
     async def _keep(self) -> None:
         is_away = False
-        while True:
+        for beats in itertools.count():
             try:
                 await self._beat(self._now())
                 await self._adopt_orphans()
-                await self._start_forgotten()
+                if beats % LOOK_EVERY == 0:
+                    await self._start_forgotten()
             except DatabaseUnavailable as problem:
                 if not is_away:
                     logger.warning("sagas wait for the database: %s", problem)
@@ -126,5 +129,6 @@ class SagaRunner:
             return (await connection.execute(dead.values(seen_at=self._now()))).rowcount == 1
 
     async def _start_forgotten(self) -> None:
-        for saga_id in await self._book.find_unstarted(self._now() - UNSTARTED_AFTER):
-            await self.start(saga_id)
+        """Nothing happens to those that run, and are only slow."""
+        for saga in await self._book.find_overdue(self._now() - OVERDUE):
+            await self.start(saga.begun)

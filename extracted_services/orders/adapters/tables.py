@@ -51,7 +51,6 @@ sagas = Table(
     Column("progress", JSON, nullable=False),
     Column("next_try_at", UtcDateTime, nullable=True),
     Column("run", Integer, nullable=False),
-    Column("started_at", UtcDateTime, nullable=True),
     Column("traceparent", String(64), nullable=True),
     Column("created_at", UtcDateTime, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),

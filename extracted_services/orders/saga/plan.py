@@ -63,12 +63,20 @@ def next_act(saga: Saga, progress: Progress) -> Act | None:
     return next((undo for undo in undos if undo.name not in progress.undone), None)
 
 
-def asks_first(saga: Saga, progress: Progress) -> bool:
-    """Whether to ask, before the next act, if it is still wanted: never while it may be done already."""
+def may_turn(saga: Saga, progress: Progress) -> bool:
+    """Whether to ask, before the next act, if the saga is still wanted: never while that act may be done already, and
+    not next to a step in our own database, which has seen by itself, or will see, what is wanted."""
     act = next_act(saga, progress)
     if act is None or progress.refusal is not None or progress.in_doubt:
         return False
-    return saga.find(act.name).is_remote
+    if progress.tries:
+        return saga.find(act.name).is_remote
+    return saga.find(act.name).is_remote and bool(progress.done) and saga.find([*progress.done][-1]).is_remote
+
+
+def turn(saga: Saga, progress: Progress, refusal: Refused) -> Progress:
+    """Round, because of that: everything that is done is undone."""
+    return _settle(saga, replace(progress, refusal=refusal, tries=0, in_doubt=False, problem=None))
 
 
 def advance(saga: Saga, progress: Progress, outcome: Outcome, patience: Patience) -> Progress:
@@ -81,8 +89,7 @@ def advance(saga: Saga, progress: Progress, outcome: Outcome, patience: Patience
         case Refused(reason, _) if progress.refusal is not None:  # what undoes must not fail: a person has to look
             return replace(progress, ended=State.STUCK, problem=f"{act.name} was refused: {reason}")
         case Refused():
-            turned = replace(progress, refusal=outcome, tries=0, in_doubt=False, problem=None)
-            return _settle(saga, turned)
+            return turn(saga, progress, outcome)
         case Superseded(why):
             return replace(progress, ended=State.SUPERSEDED, problem=why)
         case NotNow(why) | Unknown(why):

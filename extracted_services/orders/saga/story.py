@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Self
 
-from .outcomes import Json, Outcome, Refused, Superseded
+from .outcomes import Json, Outcome, Refused
 
 NO_LIMIT = timedelta(seconds=30)  # for acts in our own database, which has limits of its own
 
@@ -54,25 +54,18 @@ class Step:
     undo: Act | None = None
 
 
-async def _never_superseded(_subject: str) -> Superseded | None:
-    return None
-
-
 async def _always_wanted(_subject: str) -> Refused | None:
     return None
 
 
 @dataclass(frozen=True, slots=True)
 class Saga:
-    """`undone_by` undoes what began the saga, last of all.
-
-    `superseded` is asked within every attempt, `unwanted` once before each remote step; both are cheap local reads.
-    """
+    """`undone_by` undoes what began the saga, last of all. `unwanted` says before a remote step why it should not be
+    taken any more; a cheap local read."""
 
     name: str
     undone_by: Act | None = None
     steps: tuple[Step, ...] = ()
-    superseded: Callable[[str], Awaitable[Superseded | None]] = _never_superseded
     unwanted: Callable[[str], Awaitable[Refused | None]] = _always_wanted
 
     def step(self, name: str, perform: Perform, *, timeout: timedelta | None = None) -> Self:

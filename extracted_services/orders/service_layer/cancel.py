@@ -7,6 +7,7 @@ that. Either survives whatever dies.
 from extracted_services.orders.domain.order import Order, Reason, Status, cancel, tell
 from extracted_services.orders.service_layer.answers import answer_of
 from extracted_services.orders.service_layer.place import GIVE_BACK, Counter
+from extracted_services.orders.service_layer.ports import Begun
 
 
 class OrderUnknown(Exception):
@@ -26,14 +27,14 @@ async def cancel_order(*, order_id: str, customer: str | None, counter: Counter)
     found = await find_order(order_id, customer, counter)
     if found.status is Status.CANCELLED:
         return found
-    order, saga_id = await _cancel(order_id, counter)
-    if saga_id is not None:
-        await counter.sagas.start(saga_id)
+    order, saga = await _cancel(order_id, counter)
+    if saga is not None:
+        await counter.sagas.start(saga)
     await _await_the_giving_back(order_id, counter)
     return order
 
 
-async def _cancel(order_id: str, counter: Counter) -> tuple[Order, str | None]:
+async def _cancel(order_id: str, counter: Counter) -> tuple[Order, Begun | None]:
     async with counter.work() as unit:
         await unit.own()
         order = await unit.lock(order_id)

@@ -60,23 +60,18 @@ class Fulfilment:
             .step("refund", self.refund_all, timeout=CARD_SECONDS)
             .step("release", self.release_all, timeout=STOCK_SECONDS)
         )
-        return replace(fulfil, superseded=self.is_finished_elsewhere, unwanted=self.is_cancelled), give_back
-
-    async def is_finished_elsewhere(self, order_id: str) -> Superseded | None:
-        order = await self._read(order_id)
-        if order.is_settled and order.is_from_peer:
-            return Superseded(f"the other side has made the order {order.status}")
-        return None
+        return replace(fulfil, unwanted=self.is_cancelled), give_back
 
     async def is_cancelled(self, order_id: str) -> Refused | None:
-        order = await self._read(order_id)
-        return Refused("requested") if order.status is Status.CANCELLED else None
+        order = await self.orders.find(order_id)
+        return Refused("requested") if order is not None and order.status is Status.CANCELLED else None
 
     async def reserve(self, call: Call) -> Outcome:
-        return await self.goods.reserve(call.key, await self._read(call.subject))
+        return await self._unless_finished(call, lambda order: self.goods.reserve(call.key, order))
 
     async def release(self, call: Call) -> Outcome:
-        return await self.goods.release(call.key, call.results["reserve"]["reservation"])
+        reservation = call.results["reserve"]["reservation"]
+        return await self._unless_finished(call, lambda _: self.goods.release(call.key, reservation))
 
     async def accept(self, call: Call) -> Outcome:
         async def decide(unit: Unit, order: Order) -> Outcome:
@@ -92,13 +87,15 @@ class Fulfilment:
         return outcome
 
     async def charge(self, call: Call) -> Outcome:
-        return await self.cards.charge(call.key, await self._read(call.subject))
+        return await self._unless_finished(call, lambda order: self.cards.charge(call.key, order))
 
     async def refund(self, call: Call) -> Outcome:
-        return await self.cards.refund(call.key, call.results["charge"]["payment"])
+        payment = call.results["charge"]["payment"]
+        return await self._unless_finished(call, lambda _: self.cards.refund(call.key, payment))
 
     async def commit(self, call: Call) -> Outcome:
-        return await self.goods.commit(call.key, call.results["reserve"]["reservation"])
+        reservation = call.results["reserve"]["reservation"]
+        return await self._unless_finished(call, lambda _: self.goods.commit(call.key, reservation))
 
     async def confirm(self, call: Call) -> Outcome:
         async def decide(unit: Unit, order: Order) -> Outcome:
@@ -157,16 +154,25 @@ class Fulfilment:
                 order = await unit.lock(call.subject)
                 if order is None:
                     raise LookupError(f"there is no order {call.subject}")
-                if order.is_settled and order.is_from_peer:
-                    return Superseded(f"the other side has made the order {order.status}")
-                return await decide(unit, order)
+                return _find_finished(order) or await decide(unit, order)
         except NotOwner as refusal:
             return NotNow(str(refusal))
         except DatabaseUnavailable as problem:  # it may have gone away after the commit
             return Unknown(str(problem))
 
-    async def _read(self, order_id: str) -> Order:
-        order = await self.orders.find(order_id)
+    async def _unless_finished(self, call: Call, ask: Callable[[Order], Awaitable[Outcome]]) -> Outcome:
+        """What asking another service comes to, unless the other side has finished the order: then nothing of it is
+        this saga's business any more, in neither direction."""
+        try:
+            order = await self.orders.find(call.subject)
+        except DatabaseUnavailable as problem:
+            return NotNow(str(problem))
         if order is None:
-            raise LookupError(f"there is no order {order_id}")
-        return order
+            raise LookupError(f"there is no order {call.subject}")
+        return _find_finished(order) or await ask(order)
+
+
+def _find_finished(order: Order) -> Superseded | None:
+    if order.is_settled and order.is_from_peer:
+        return Superseded(f"the other side has made the order {order.status}")
+    return None

@@ -23,6 +23,7 @@ from extracted_services.orders.domain.order import (
 )
 from extracted_services.orders.service_layer.answers import answer_of, pending_answer
 from extracted_services.orders.service_layer.ports import (
+    Begun,
     Cards,
     Clock,
     Goods,
@@ -94,10 +95,10 @@ async def place_order(
         asked=asked,
         now=counter.now(),
     )
-    saga_id = await _open(order, counter)
-    if saga_id is None:  # another request of this key was quicker
+    saga = await _open(order, counter)
+    if saga is None:  # another request of this key was quicker
         return await _await_earlier(order, counter)
-    await counter.sagas.start(saga_id)
+    await counter.sagas.start(saga)
     return Placed(await _await_answer(order.id, counter))
 
 
@@ -134,7 +135,7 @@ async def _price(lines: Sequence[Wanted], goods: Goods) -> tuple[Line, ...]:
     return priced
 
 
-async def _open(order: Order, counter: Counter) -> str | None:
+async def _open(order: Order, counter: Counter) -> Begun | None:
     """The saga of the draft, which is kept now; None if its key was claimed before."""
     async with counter.work() as unit:
         await unit.own()
@@ -159,10 +160,10 @@ async def _await_answer(order_id: str, counter: Counter) -> Told:
 async def _answer(order: Order | None, counter: Counter) -> Told:
     if order is None or is_given_up(order):
         raise NotOwner("order")
-    if order.told is None and order.asked is not None:  # finished by the other side, which may have answered already
+    if order.told is None and order.asked is not None and order.is_from_peer:
         kept = await counter.orders.find_answer(order.asked)
-        if kept is not None and kept.is_given:
-            return _told(kept)
+        # Finished by the other side, where the order arrived with the answer `pending` under its key.
+        return _told(kept) if kept is not None and kept.is_given else pending_answer(order)
     return order.told or answer_of(order)
 
 

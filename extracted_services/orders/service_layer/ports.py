@@ -23,6 +23,17 @@ class Wanted:
     quantity: int
 
 
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """A saga that is to be run; `run` counts from 1 how often it was set going, `traceparent` is its beginner's."""
+
+    id: str
+    name: str
+    order_id: str
+    run: int = 1
+    traceparent: str | None = None
+
+
 class Unit(Protocol):
     """One transaction on the service's own database: all of it is kept, or nothing."""
 
@@ -41,8 +52,8 @@ class Unit(Protocol):
     async def save(self, order: Order, event: str | None = None) -> None:
         """Keep the order, its first answer under its key, and an event of that type that tells of it."""
 
-    async def begin_saga(self, name: str, order_id: str) -> str:
-        """The id of a saga that begins with this transaction; to be started after it."""
+    async def begin_saga(self, name: str, order_id: str) -> "Begun":
+        """A saga that begins with this transaction; to be started after it."""
 
 
 Work = Callable[[], AbstractAsyncContextManager[Unit]]
@@ -107,7 +118,7 @@ class Cards(Protocol):
 class Sagas(Protocol):
     """Runs sagas, durably."""
 
-    async def start(self, saga_id: str) -> None:
+    async def start(self, saga: "Begun") -> None:
         """Set a saga going that a transaction has begun; nothing happens to one that runs."""
 
 

@@ -8,7 +8,7 @@ from typing import Protocol
 from extracted_services.chassis.paging import Page, PageRequest
 from extracted_services.orders.saga.plan import Progress
 from extracted_services.orders.saga.states import State
-from extracted_services.orders.service_layer.ports import Sagas
+from extracted_services.orders.service_layer.ports import Begun, Sagas
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +28,10 @@ class SagaRecord:
     created_at: datetime
     updated_at: datetime
 
+    @property
+    def begun(self) -> Begun:
+        return Begun(self.id, self.name, self.order_id, self.run, self.traceparent)
+
 
 class SagaBook(Protocol):
     """Every saga, on the service's own database."""
@@ -41,8 +45,8 @@ class SagaBook(Protocol):
 
     async def count_stuck(self) -> int: ...
 
-    async def find_unstarted(self, before: datetime) -> Sequence[str]:
-        """Sagas that a transaction began before that moment, and that nobody has started."""
+    async def find_overdue(self, before: datetime) -> Sequence[SagaRecord]:
+        """Sagas that should have gone on before that moment."""
 
 
 class SagaUnknown(Exception):
@@ -69,5 +73,5 @@ async def resume_saga(*, saga_id: str, book: SagaBook, sagas: Sagas) -> SagaReco
         raise NotStuck(str(problem)) from None
     if record is None:
         raise SagaUnknown
-    await sagas.start(saga_id)
+    await sagas.start(record.begun)
     return record

@@ -62,13 +62,12 @@ class MemoryJournal:
 
 
 class MemoryNotes:
-    def __init__(self, subject: str = "order-1") -> None:
-        self.subject = subject
+    def __init__(self) -> None:
         self.progress = Progress()
         self.states: list[str] = []
 
-    async def load(self, saga_id: str) -> tuple[str, Progress]:
-        return self.subject, self.progress
+    async def load(self, saga_id: str) -> Progress:
+        return self.progress
 
     async def save(self, saga_id: str, act: str, progress: Progress, next_try_in: timedelta | None) -> None:
         self.progress = progress

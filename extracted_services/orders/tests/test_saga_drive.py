@@ -7,9 +7,9 @@ from datetime import timedelta
 
 import pytest
 
-from extracted_services.orders.saga.drive import drive
+from extracted_services.orders.saga.drive import Run, drive
 from extracted_services.orders.saga.outcomes import Done, NotNow, Outcome, Refused, Superseded, Unknown
-from extracted_services.orders.saga.plan import Patience
+from extracted_services.orders.saga.plan import Patience, resume
 from extracted_services.orders.saga.states import State
 from extracted_services.orders.saga.story import Act, Call, Saga
 from extracted_services.orders.tests.stories import Crash, MemoryJournal, MemoryNotes
@@ -54,21 +54,21 @@ class Shop:
         return " ".join(effect.removeprefix("s:") for effect in self.effects)
 
 
-async def run(story: Saga, journal: MemoryJournal, notes: MemoryNotes) -> State:
-    return await drive(story, "s", journal, notes, patience=PATIENCE, draw=lambda: 1.0)
+async def run(story: Saga, journal: MemoryJournal, notes: MemoryNotes, *, is_resumed: bool = False) -> State:
+    return await drive(Run(story, "s", "order-9", journal, notes, PATIENCE, draw=lambda: 1.0, is_resumed=is_resumed))
 
 
 async def test_a_story_without_trouble() -> None:
     shop, journal, notes = Shop(), MemoryJournal(), MemoryNotes()
     assert await run(shop.story, journal, notes) is State.DONE
     assert shop.done == "reserve charge confirm"
-    assert notes.states == ["running charge", "running confirm", "done confirm"]
-    assert [name for name, _ in journal.entries] == ["load", "reserve?", "reserve", "charge?", "charge", "confirm"]
+    assert notes.states == ["done confirm"], "people see what changes, and no step that goes by"
+    assert [name for name, _ in journal.entries] == ["reserve", "charge", "confirm"]
 
 
 async def test_a_step_is_told_its_key_its_subject_and_what_earlier_steps_came_to() -> None:
     shop = Shop(reserve=[Done({"reservation": "r-1"})])
-    await run(shop.story, MemoryJournal(), MemoryNotes("order-9"))
+    await run(shop.story, MemoryJournal(), MemoryNotes())
     charge = shop.calls[1]
     assert (charge.saga, charge.subject, charge.key) == ("s", "order-9", "s:charge")
     assert charge.results == {"reserve": {"reservation": "r-1"}}
@@ -80,7 +80,7 @@ async def test_a_step_that_waits_is_tried_under_the_same_key_with_growing_pauses
     assert await run(shop.story, journal, notes) is State.DONE
     assert {call.key for call in shop.calls[1:5]} == {"s:charge"}
     assert journal.pauses == [0.05, 0.1, 0.2]
-    assert notes.states[1:4] == ["waiting charge later"] * 3
+    assert notes.states == ["waiting charge later"] * 3 + ["running confirm", "done confirm"]
 
 
 async def test_a_refusal_is_told_to_whatever_undoes() -> None:
@@ -126,6 +126,18 @@ async def test_what_is_no_longer_wanted_is_undone_before_the_next_remote_step() 
     assert shop.done == "reserve release cancel"
 
 
+async def test_what_is_no_longer_wanted_after_a_wait_is_not_tried_again() -> None:
+    shop = Shop(charge=[NotNow("away")])
+
+    async def unwanted(_subject: str) -> Refused | None:
+        return Refused("requested") if len(shop.calls) == 2 else None
+
+    journal = MemoryJournal()
+    assert await run(replace(shop.story, unwanted=unwanted), journal, MemoryNotes()) is State.COMPENSATED
+    assert shop.done == "reserve release cancel"
+    assert "charge?" in [name for name, _ in journal.entries]
+
+
 async def test_what_may_be_done_is_asked_again_even_when_it_is_no_longer_wanted() -> None:
     shop = Shop(charge=[Unknown("lost")])
 
@@ -138,15 +150,20 @@ async def test_what_may_be_done_is_asked_again_even_when_it_is_no_longer_wanted(
     assert shop.done == "reserve charge confirm", "a step in our own database sees by itself what is wanted"
 
 
-async def test_what_others_finished_is_left_alone_in_both_directions() -> None:
-    shop = Shop(confirm=[Refused("no")])
-
-    async def superseded(_subject: str) -> Superseded | None:
-        return Superseded("the monolith confirmed it") if shop.calls[-1:] and shop.calls[-1].refusal else None
-
-    story = replace(shop.story, superseded=superseded)
-    assert await run(story, MemoryJournal(), MemoryNotes()) is State.SUPERSEDED
+async def test_what_others_finished_is_left_alone() -> None:
+    shop = Shop(confirm=[Refused("no")], release=[Superseded("the monolith confirmed it")])
+    assert await run(shop.story, MemoryJournal(), MemoryNotes()) is State.SUPERSEDED
     assert shop.done == "reserve charge refund"
+
+
+async def test_a_saga_that_was_stuck_goes_on_where_it_stopped() -> None:
+    shop = Shop(charge=[Unknown("lost")] * PATIENCE.tries)
+    notes = MemoryNotes()
+    assert await run(shop.story, MemoryJournal(), notes) is State.STUCK
+    notes.progress = resume(notes.progress)
+    assert await run(shop.story, MemoryJournal(), notes, is_resumed=True) is State.DONE
+    assert [call.key for call in shop.calls].count("s:reserve") == 1
+    assert shop.done == "reserve charge confirm"
 
 
 TROUBLE: list[dict[str, list[Outcome]]] = [

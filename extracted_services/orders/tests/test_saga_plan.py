@@ -12,7 +12,7 @@ from extracted_services.orders.saga.plan import (
     Patience,
     Progress,
     advance,
-    asks_first,
+    may_turn,
     next_act,
     read_progress,
     resume,
@@ -66,19 +66,19 @@ def test_what_may_be_done_is_asked_again_until_somebody_answers() -> None:
     assert progress.state is State.COMPENSATING
 
 
-def test_while_in_doubt_nobody_asks_whether_the_step_is_still_wanted() -> None:
+def test_a_saga_in_doubt_cannot_turn() -> None:
     _, waiting = walk([Done(), NotNow("not listening")])
-    assert asks_first(STORY, waiting)
+    assert may_turn(STORY, waiting)
     _, doubting = walk([Unknown("lost"), NotNow("restarting")], progress=waiting)
-    assert not asks_first(STORY, doubting)
+    assert not may_turn(STORY, doubting)
 
 
-def test_only_a_step_on_another_service_is_asked_for_beforehand() -> None:
+def test_a_step_in_our_own_database_sees_by_itself_what_is_wanted() -> None:
     _, progress = walk([Done(), Done()])
     act = next_act(STORY, progress)
     assert act is not None
     assert act.name == "confirm"
-    assert not asks_first(STORY, progress)
+    assert not may_turn(STORY, progress)
 
 
 def test_patience_ends_in_a_saga_that_is_stuck_and_can_be_set_going_again() -> None:
@@ -91,7 +91,7 @@ def test_patience_ends_in_a_saga_that_is_stuck_and_can_be_set_going_again() -> N
 
 def test_doubt_outlives_being_stuck() -> None:
     _, stuck = walk([Done(), Unknown("lost"), NotNow("away"), NotNow("away")])
-    assert not asks_first(STORY, resume(stuck))
+    assert not may_turn(STORY, resume(stuck))
 
 
 def test_an_undoing_that_is_refused_is_stuck_at_once_and_tried_again_by_hand() -> None:

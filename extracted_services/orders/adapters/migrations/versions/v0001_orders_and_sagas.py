@@ -50,7 +50,6 @@ def upgrade() -> None:
         sa.Column("progress", sa.JSON, nullable=False),
         sa.Column("next_try_at", moment, nullable=True),
         sa.Column("run", sa.Integer, nullable=False),
-        sa.Column("started_at", moment, nullable=True),
         sa.Column("traceparent", sa.String(64), nullable=True),
         sa.Column("created_at", moment, nullable=False),
         sa.Column("updated_at", moment, nullable=False),
