@@ -55,7 +55,7 @@ def logging_config(log_format: str, level: str) -> dict:
             "django.security.DisallowedHost": {"level": "CRITICAL"},
             "PIL": {"level": "INFO"},
             "httpx": {"level": "WARNING"},
-            "aiokafka": {"level": "WARNING"},
+            "aiokafka": {"level": "CRITICAL"},  # an ERROR for every try; the worker says when the broker goes and comes
             "asyncio": {"level": "WARNING"},
         },
     }
