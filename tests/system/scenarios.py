@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from random import Random
 
 from tests.support.system import MEMBERS, SERVICES, Move, System
-from tests.system.books import Books, check_that_all_was_charged, find_differences, find_problems
+from tests.system.books import Books, check_charges, find_differences, find_problems
 from tests.system.customers import AT_ONCE, Crowd, gathered
 from tests.system.history import check_ownership, read_events
 from tests.system.killing import killing
@@ -39,7 +39,7 @@ async def burn(system: System, chance: Random, size: Fire) -> None:
         print(f"killed {dict(killer.killed)}, told to come again {crowd.refused}")  # shown when something fails
         assert len(crowd.acknowledged) == size.orders
         refuse(find_problems(before, after, crowd.acknowledged))
-        refuse(check_that_all_was_charged(after.since(before)))
+        refuse(check_charges(after.since(before)))
         agreement = system.compare_books()
         assert agreement["agree"], agreement
         assert agreement["orders_charged_twice"] == []
@@ -83,8 +83,10 @@ async def move_to_and_fro(system: System, chance: Random, switches: int) -> None
                     await asyncio.sleep(chance.uniform(0.2, 1.0))
                     moves.append(await system.hand_over(SIDES[(number + 1) % 2]))
             done.set()
-        owner = moves[-1].to
-        after = await come_to_rest(system, crowd, owner)
+        if moves[-1].to != "service":
+            # Goods that a saga had set aside before there was an order wait for it, or for the end of their time.
+            moves.append(await system.hand_over("service"))
+        after = await come_to_rest(system, crowd, "service")
         print(f"killed {dict(killer.killed)}, told to come again {crowd.refused}")
         status = await system.read_status()
         last = {side: {entity: status[entity][side]["outbox_last"] for entity in status} for side in SIDES}
