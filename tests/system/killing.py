@@ -3,7 +3,7 @@
 import asyncio
 import itertools
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from random import Random
@@ -26,15 +26,20 @@ class Killer:
 
     async def work(self) -> None:
         """Until `most` have been killed. Raises AssertionError when somebody died of something else."""
-        for _ in itertools.count() if self.most is None else range(self.most):
+        for name in itertools.islice(self._draw(), self.most):
             await asyncio.sleep(self.every)
-            member = self.system.members[self.chance.choice(self.victims)]
+            member = self.system.members[name]
             assert member.is_running, f"{member.name} ended by itself:\n{member.log}"
             member.kill()
             self.killed[member.name] += 1
             member.start()
             if self.patient:
                 await self.system.wait_until_ready(self.victims)
+
+    def _draw(self) -> Iterator[str]:
+        """For ever: each victim once in every round, so that a few kills reach all of them."""
+        while True:
+            yield from self.chance.sample(self.victims, len(self.victims))
 
 
 @asynccontextmanager
