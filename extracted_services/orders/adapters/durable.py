@@ -10,7 +10,7 @@ import logging
 import sqlite3
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -83,6 +83,10 @@ class DurableFunctions:
         with SetWorkflowID(function_id):
             await DBOS.start_workflow_async(self._functions[name], *arguments)
 
+    async def is_known(self, function_id: str) -> bool:
+        """Whether it was started before, by whomever."""
+        return await DBOS.get_workflow_status_async(function_id) is not None
+
     async def adopt(self, executors: Sequence[str]) -> int:
         """Let living processes go on with what these, which are dead, left behind; how many functions that were."""
         left = await DBOS.list_workflows_async(
@@ -91,6 +95,15 @@ class DurableFunctions:
         for function in left:
             await DBOS.resume_workflow_async(function.workflow_id)
         return len(left)
+
+    async def forget(self, before: datetime) -> int:
+        """What ended before that moment, a thousand at a time; how many functions that were."""
+        ended = await DBOS.list_workflows_async(
+            status="SUCCESS", completed_before=before.isoformat(), limit=1000, load_input=False, load_output=False
+        )
+        if ended:
+            await DBOS.delete_workflows_async([function.workflow_id for function in ended])
+        return len(ended)
 
     async def close(self) -> None:
         """What runs is left to others as it is, as if this process had died, only more quickly."""

@@ -21,7 +21,8 @@ from extracted_services.chassis import trace
 from extracted_services.chassis.database import DatabaseUnavailable, reading, writing
 from extracted_services.orders.adapters.durable import DbosJournal, DurableFunctions
 from extracted_services.orders.adapters.saga_book import SqlNotes, SqlSagaBook
-from extracted_services.orders.adapters.tables import saga_runners
+from extracted_services.orders.adapters.tables import orders, saga_runners
+from extracted_services.orders.domain.order import Status
 from extracted_services.orders.saga.drive import Run, drive
 from extracted_services.orders.saga.plan import Patience
 from extracted_services.orders.saga.story import Saga
@@ -31,6 +32,9 @@ BEAT = timedelta(seconds=0.5)
 LEASE = timedelta(seconds=3)  # six beats missed: gone, or as good as gone
 OVERDUE = timedelta(seconds=5)  # whoever began a saga starts it within milliseconds, if it lives
 LOOK_EVERY = 10  # beats
+TIDY_EVERY = 7200  # beats: an hour
+KEEP_JOURNAL = timedelta(days=7)  # to look into what happened; the sagas themselves are kept
+KEEP_DRAFTS = timedelta(days=1)  # that became no order; by then nobody asks again
 GONE = datetime(2000, 1, 1, tzinfo=UTC)
 
 _draw = random.SystemRandom().random
@@ -75,7 +79,16 @@ class SagaRunner:
                 await self._beat(GONE)
 
     async def start(self, saga: Begun) -> None:
-        await self._functions.start("saga", f"{saga.id}:{saga.run}", *astuple(saga))
+        await self._functions.start("saga", _name(saga), *astuple(saga))
+
+    async def tidy(self) -> None:
+        """Remove what nobody needs any more."""
+        now = self._now()
+        while await self._functions.forget(now - KEEP_JOURNAL):
+            pass
+        dropped = delete(orders).where(orders.c.version == 0, orders.c.status == Status.CANCELLED.value)
+        async with writing(self._engine) as connection:
+            await connection.execute(dropped.where(orders.c.updated_at < now - KEEP_DRAFTS))
 
     async def _run(self, saga_id: str, name: str, order_id: str, run: int, traceparent: str | None) -> str:
         token = trace.current.set(trace.continue_trace(saga_id, traceparent))
@@ -94,6 +107,8 @@ class SagaRunner:
                 await self._adopt_orphans()
                 if beats % LOOK_EVERY == 0:
                     await self._start_forgotten()
+                if beats % TIDY_EVERY == 0:
+                    await self.tidy()
             except DatabaseUnavailable as problem:
                 if not is_away:
                     logger.warning("sagas wait for the database: %s", problem)
@@ -129,6 +144,12 @@ class SagaRunner:
             return (await connection.execute(dead.values(seen_at=self._now()))).rowcount == 1
 
     async def _start_forgotten(self) -> None:
-        """Nothing happens to those that run, and are only slow."""
+        """Not those that run, and are only slow."""
         for saga in await self._book.find_overdue(self._now() - OVERDUE):
-            await self.start(saga.begun)
+            if not await self._functions.is_known(_name(saga.begun)):
+                await self.start(saga.begun)
+
+
+def _name(saga: Begun) -> str:
+    """A run of a saga, to the journal."""
+    return f"{saga.id}:{saga.run}"

@@ -222,6 +222,9 @@ class _Handler(BaseHTTPRequestHandler):
     def _handle(self) -> None:
         length = int(self.headers.get("content-length", 0))
         body = self.rfile.read(length)
+        if len(body) < length:  # whoever asked was killed
+            self.close_connection = True
+            return
         self.shop.seen.append(f"{self.path} {self.headers} {body!r}")
         if self.path.startswith("/internal/") and self.headers.get("authorization") != f"Bearer {TOKEN}":
             answer: Answer | None = problem(401, "unauthenticated", "This is not the internal token")
