@@ -2,7 +2,6 @@
 
 import os
 import re
-import socket
 import subprocess
 import sys
 import time
@@ -12,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
+
+from tests.support.processes import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 START_S = 60
@@ -73,12 +74,6 @@ def run(folder: Path, *arguments: str, **environment: str) -> Iterator[RunningSh
 def clean_environment(**values: str) -> dict[str, str]:
     """An environment that holds nothing of this shop's settings but the values given."""
     return {"PATH": os.environ.get("PATH", ""), "PYTHONWARNINGS": "error", **values}
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def _wait_until_ready(running: RunningShop) -> None:

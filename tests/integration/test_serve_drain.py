@@ -6,6 +6,7 @@ import pty
 import select
 import signal
 import stat
+import tempfile
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -72,15 +73,15 @@ def test_a_second_signal_does_not_wait(upstream: NamedUpstream, tmp_path: Path) 
 
 
 def test_nothing_is_left_behind_but_the_token(upstream: NamedUpstream, tmp_path: Path) -> None:
-    runtime = tmp_path / "run"
-    runtime.mkdir()
-    environ = {"RUNTIME_DIRECTORY": str(runtime)}
-    with serving(tmp_path, routes_yaml(upstream.url, upstream.url), environ=environ) as server:
-        (folder,) = runtime.iterdir()
-        assert stat.S_IMODE(folder.stat().st_mode) == 0o700
-        token = server.token
-        server.process.stop()
-    assert list(runtime.iterdir()) == []
+    with tempfile.TemporaryDirectory() as short:  # a socket's path must be
+        runtime = Path(short)
+        environ = {"RUNTIME_DIRECTORY": short}
+        with serving(tmp_path, routes_yaml(upstream.url, upstream.url), environ=environ) as server:
+            (folder,) = runtime.iterdir()
+            assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+            token = server.token
+            server.process.stop()
+        assert list(runtime.iterdir()) == []
     assert [path.name for path in (tmp_path / ".strangler").iterdir()] == ["token"]
     assert token not in server.process.output
 

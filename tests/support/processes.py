@@ -5,7 +5,9 @@ A process is only ever addressed by the handle that started it. It dies with the
 
 import contextlib
 import ctypes
+import itertools
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -26,13 +28,25 @@ class NotReadyError(Exception):
     """A process ended, or stayed silent, before it was ready; the message carries its output."""
 
 
+def _ports_of_this_run() -> Iterator[int]:
+    """Below those that the kernel hands out by itself, and others in each of the runs side by side: a port stays free
+    until the process that is to listen on it does."""
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % 8
+    ports = range(12_000 + 2_500 * worker, 12_000 + 2_500 * (worker + 1))
+    return itertools.cycle([*ports[(begin := random.randrange(len(ports))) :], *ports[:begin]])
+
+
+_PORTS = _ports_of_this_run()
+
+
 def free_port() -> int:
-    """A TCP port on 127.0.0.1 that nobody listens on now."""
-    with socket.socket() as sock:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        sock.bind(("127.0.0.1", 0))
-        port: int = sock.getsockname()[1]
-        return port
+    """A TCP port on 127.0.0.1 that nobody listens on now, and that is given to nobody else soon."""
+    for port in _PORTS:
+        with contextlib.suppress(OSError), socket.socket() as sock:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            sock.bind(("127.0.0.1", port))
+            return port
+    raise AssertionError("the cycle never ends")
 
 
 def is_listening(port: int, host: str = "127.0.0.1") -> bool:
