@@ -6,8 +6,8 @@ import pty
 import select
 import signal
 import stat
-import tempfile
 import subprocess
+import tempfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
