@@ -134,7 +134,15 @@ async def send_in_order(producer: AIOKafkaProducer, place: TopicPartition, recor
     """One batch after the other: the second is not sent before the first is stored."""
     for batch in batches(producer, records):
         stored = await producer.send_batch(batch, place.topic, partition=place.partition)
-        await stored
+        stored.add_done_callback(look_at)
+        await asyncio.wait([stored])  # which leaves it alone when the call has to end: the producer goes on trying
+        stored.result()
+
+
+def look_at(stored: asyncio.Future[object]) -> None:
+    """What becomes of a batch after its call ended is nobody's error: it is published again."""
+    if not stored.cancelled():
+        stored.exception()
 
 
 def batches(producer: AIOKafkaProducer, records: Sequence[Record]) -> Iterator[BatchBuilder]:

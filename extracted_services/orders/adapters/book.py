@@ -31,7 +31,7 @@ ENTITY = "order"
 
 
 class SqlWork:
-    """The `Work` port. `poke` is told when an event was committed, `notify` the orders that were changed."""
+    """The `Work` port. `poke` is told when an event was committed, `notify` the orders that somebody may wait for."""
 
     def __init__(
         self,
@@ -51,7 +51,7 @@ class SqlWork:
             await unit.record_changes()
         if unit.changes:
             self._poke()
-        for order_id in unit.saved:
+        for order_id in unit.answered:
             self._notify(order_id)
 
 
@@ -64,7 +64,7 @@ class SqlUnit:
         self._kept = KeptAnswers(kept_answers, connection)
         self._owned: Owned | None = None
         self.changes: list[Change] = []
-        self.saved: set[str] = set()
+        self.answered: set[str] = set()
 
     async def own(self) -> None:
         self._owned = await require_owner(self._connection, ENTITY)
@@ -79,17 +79,18 @@ class SqlUnit:
         row = (await self._connection.execute(select(orders).where(orders.c.id == order_id).with_for_update())).first()
         return None if row is None else read_order(row)
 
+    async def add(self, order: Order) -> None:
+        await self._connection.execute(insert(orders).values(write_order(order)))
+
     async def save(self, order: Order, event: str | None = None) -> None:
-        values = write_order(order)
-        changed = await self._connection.execute(update(orders).where(orders.c.id == order.id).values(values))
-        if changed.rowcount == 0:
-            await self._connection.execute(insert(orders).values(values))
+        await self._connection.execute(update(orders).where(orders.c.id == order.id).values(write_order(order)))
         if order.asked is not None and order.told is not None:
             await self._kept.keep(Answer(order.asked, order.told.status, order.told.location, order.told.body))
         if event is not None:
             data = {**show_state(order), "answer": show_answer(order)}
             self.changes.append(Change(event, order.id, order.version, data))
-        self.saved.add(order.id)
+        if order.is_settled or order.told is not None:
+            self.answered.add(order.id)
 
     async def begin_saga(self, name: str, order_id: str) -> Begun:
         now, span = self._now(), trace.current.get()

@@ -141,7 +141,7 @@ async def _open(order: Order, counter: Counter) -> Begun | None:
         await unit.own()
         if order.asked is not None and not await unit.claim(order.asked):
             return None
-        await unit.save(order)
+        await unit.add(order)
         return await unit.begin_saga(FULFIL, order.id)
 
 

@@ -49,6 +49,9 @@ class Unit(Protocol):
     async def lock(self, order_id: str) -> Order | None:
         """The order, or draft, which nobody else changes until the end of the transaction."""
 
+    async def add(self, order: Order) -> None:
+        """Keep a new draft."""
+
     async def save(self, order: Order, event: str | None = None) -> None:
         """Keep the order, its first answer under its key, and an event of that type that tells of it."""
 
