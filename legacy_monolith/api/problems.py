@@ -121,5 +121,7 @@ def for_status(status: HTTPStatus) -> Problem:
             return nothing_here()
         case HTTPStatus.INTERNAL_SERVER_ERROR:
             return Problem("internal-error", "The request could not be completed")
+        case HTTPStatus.SERVICE_UNAVAILABLE:
+            return unavailable()
         case _:
             return invalid_request("The request head is not acceptable")

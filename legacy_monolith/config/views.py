@@ -1,8 +1,9 @@
 """Probes and error pages. An error below /api/ or /internal/ is a problem document, everywhere else a page."""
 
+import sys
 from http import HTTPStatus
 
-from django.db import DatabaseError, connection
+from django.db import DatabaseError, InterfaceError, OperationalError, connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
@@ -42,6 +43,9 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
+    """Called while the failure is being handled. A database that is away is no defect, and passes."""
+    if isinstance(sys.exc_info()[1], OperationalError | InterfaceError):
+        return _error(request, HTTPStatus.SERVICE_UNAVAILABLE)
     return _error(request, HTTPStatus.INTERNAL_SERVER_ERROR)
 
 
@@ -54,4 +58,7 @@ def _error(request: HttpRequest, status: HTTPStatus) -> HttpResponse:
         return problems.for_status(status).response()
     # After a broken request or a failure, a context processor that reads the session could fail for the same reason.
     context_of = request if status in (HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND) else None
-    return render(context_of, f"errors/{status.value}.html", status=status.value)
+    page = render(context_of, f"errors/{status.value}.html", status=status.value)
+    if status is HTTPStatus.SERVICE_UNAVAILABLE:
+        page["Retry-After"] = str(problems.RETRY_AFTER_S)
+    return page

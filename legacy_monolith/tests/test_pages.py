@@ -253,3 +253,14 @@ def test_a_failure_is_a_friendly_page_or_a_problem(shop):
     assert b"Something went wrong" in page.content
     assert document.json()["type"] == "urn:shop:internal-error"
     assert b"secret detail" not in page.content + document.content
+
+
+def test_without_a_database_a_page_asks_to_come_back(shop):
+    client = Client(raise_request_exception=False)
+    with override_settings(ROOT_URLCONF="legacy_monolith.tests.failing_urls"):
+        page, document = client.get("/away"), client.get("/api/away")
+    assert page.status_code == document.status_code == 503
+    assert page["Retry-After"] == document["Retry-After"]
+    assert b"Back in a moment" in page.content
+    assert document.json()["type"] == "urn:shop:unavailable"
+    assert b"secret detail" not in page.content + document.content
