@@ -8,6 +8,18 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from enum import StrEnum
 
+from proxy.config.policy import (
+    AggregatePart,
+    Balance,
+    Breaker,
+    Bulkhead,
+    Eject,
+    Fallback,
+    HealthCheck,
+    RateLimit,
+    Retry,
+)
+
 DEFAULT_ROUTE = "default"
 """Name, in logs and metrics, of what no route claims. No route may bear it."""
 
@@ -109,6 +121,7 @@ class Timeouts:
     connect: timedelta = timedelta(seconds=2)
     response: timedelta = timedelta(seconds=30)
     idle: timedelta = timedelta(seconds=100)
+    total: timedelta | None = None  # from the request's head to the response's end, tries and pauses included
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,15 +154,43 @@ class Endpoint:
         return f"{self.scheme}://{self.authority}{self.prefix}"
 
 
+class DiscoverKind(StrEnum):
+    """Who knows an upstream's endpoints."""
+
+    SRV = "srv"
+    DNS = "dns"
+    FILE = "file"
+
+
+@dataclass(frozen=True, slots=True)
+class Discover:
+    """Where endpoints come from. `srv` has a name; `dns` a name and a port; `file` an absolute path."""
+
+    kind: DiscoverKind
+    name: str = ""
+    port: int = 0
+    path: str = ""
+    resolver: Address | None = None  # a DNS server; None asks those of the system
+    scheme: str = "http"  # of what srv and dns find: https when the upstream has `tls`
+
+
 @dataclass(frozen=True, slots=True)
 class Upstream:
-    """A named service: one or more endpoints that are asked in turn."""
+    """A named service. `endpoints` is empty when `discover` finds them."""
 
     name: str
     endpoints: tuple[Endpoint, ...]
     timeouts: Timeouts = Timeouts()
     tls: UpstreamTls = UpstreamTls()
     host: HostHeader = HostHeader.KEEP
+    retry: Retry | None = None  # None: two attempts where there is another endpoint to ask, else one
+    breaker: Breaker | None = None
+    eject: Eject = Eject()
+    bulkhead: Bulkhead | None = None
+    balance: Balance = Balance()
+    slow_start: timedelta = timedelta(0)
+    health: HealthCheck | None = None
+    discover: Discover | None = None
     place: Place | None = None
 
 
@@ -229,6 +270,9 @@ class Route:
     respond: Respond = Respond()
     upgrades: tuple[str, ...] = ()  # tokens other than websocket, lower case
     body_bytes: int | None = None  # overrides listen.limits.body
+    fallback: Fallback | None = None
+    rate_limit: RateLimit | None = None
+    aggregate: tuple[AggregatePart, ...] = ()  # in the order of the answer; such a route has no `to`
     group: str | None = None
     owner: str | None = None
     place: Place | None = None
