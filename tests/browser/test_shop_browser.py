@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 
 import pytest
 from PIL import Image
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.support.shop import ADDRESS, GOOD_CARD, Deployment, deployed
 
@@ -95,6 +95,25 @@ def test_a_new_customer_signs_up_orders_and_sees_the_status_change_live(
         expect(customer.locator("#history li")).to_have_count(4)
         customer.get_by_role("button", name=f"Log out dora-{stage}").click()
         expect(customer.get_by_role("link", name="Log in")).to_be_visible()
+
+
+def test_a_page_made_while_the_status_changed_comes_to_show_the_newest(shop: Deployment, person: OpenBrowser) -> None:
+    def with_the_status_before(route: Route) -> None:
+        page = route.fetch()
+        before = (
+            page.text().replace("status confirmed", "status pending").replace(">Confirmed</span>", ">Pending</span>")
+        )
+        assert before != page.text()
+        route.fulfill(response=page, body=before)
+
+    with person(shop.proxied.url) as customer:
+        log_in(customer, "alice")
+        order = search_and_order(customer, shop.best_stocked())
+        customer.route(order, with_the_status_before)
+        customer.reload()
+        expect(customer.locator("#status")).to_have_text("Confirmed")
+        expect(customer.locator("#status")).to_have_class("status confirmed")
+        expect(customer.locator("#history li")).to_have_count(2)
 
 
 def test_staff_edit_a_product_and_give_it_a_picture(shop: Deployment, stage: str, person: OpenBrowser) -> None:

@@ -10,11 +10,14 @@ if (place?.dataset.events) {
   let seen = 0;
   source.addEventListener("status", (event) => {
     const { status, at } = JSON.parse(event.data);
-    // A fresh stream tells the whole history; the page already shows the first part of it.
-    if (++seen > shown) {
-      const label = status[0].toUpperCase() + status.slice(1);
+    const label = status[0].toUpperCase() + status.slice(1);
+    // A fresh stream tells the whole history, of which the page already shows the first part. The last of that part may
+    // be newer than the page's status: an event that came in while the page was made.
+    if (++seen >= shown) {
       place.textContent = label;
       place.className = `status ${status}`;
+    }
+    if (seen > shown) {
       const item = document.createElement("li");
       const time = document.createElement("time");
       time.dateTime = at;
