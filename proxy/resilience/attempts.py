@@ -1,7 +1,8 @@
 """What comes after a try that failed: the conversation of one exchange with the mechanisms, as a generator.
 
 It decides whether there is another try, where, after which pause and for how long. It sends nothing and does not
-wait; whoever drives it does, and tells it what came of it. It is made when a first try has failed: success costs nothing.
+wait; whoever drives it does, and tells it what came of it. It is made when a first try has failed, so that success
+costs nothing.
 
     steps = retrying(…, endpoint, Failed(failure, now))
     step = next(steps)
