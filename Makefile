@@ -24,7 +24,7 @@ demo: install ## monolith, service, proxy and traffic; Ctrl-C ends it. DEMO_ONCE
 
 test: install ## run every test
 	@scripts/ensure_chromium.sh
-	$(BIN)/python -m pytest --numprocesses=2 --dist=loadfile $(TESTS)
+	$(BIN)/python -m pytest --numprocesses=3 --dist=loadfile --no-loadscope-reorder $(TESTS)
 
 brokers: install ## the buses' contract on every broker there is, also on the one that takes minutes
 	BROKERS=all $(BIN)/python -m pytest tests/integration/test_bus_kafka.py tests/integration/test_bus_crashes.py

@@ -27,7 +27,7 @@ from tests.support.shop import ADDRESS, BAD_CARD, GOOD_CARD, Deployment, deploye
 
 pytestmark = pytest.mark.slow
 
-MOST_OF_A_KIND = None if os.environ.get("WHOLE_SHOP") == "1" else 3
+MOST_OF_A_KIND = None if os.environ.get("WHOLE_SHOP") == "1" else 2
 
 
 @pytest.fixture(scope="module")
@@ -64,10 +64,10 @@ def visitor(shop: Deployment, user: str | None) -> Iterator[Visitor]:
             ["/", "/admin/"],
             {
                 r"/admin/[a-z]+/[a-z]+/": 8,
-                r"/admin/[a-z]+/[a-z]+/\?.*": 30,
-                r"/admin/[a-z]+/[a-z]+/\d+/change/": 14,
-                r"/admin/[a-z]+/[a-z]+/\d+/delete/": 4,
-                r"/admin/[a-z]+/[a-z]+/\d+/history/": 14,
+                r"/admin/[a-z]+/[a-z]+/\?.*": 20,
+                r"/admin/[a-z]+/[a-z]+/\d+/change/": 9,
+                r"/admin/[a-z]+/[a-z]+/\d+/delete/": 3,
+                r"/admin/[a-z]+/[a-z]+/\d+/history/": 9,
                 r"/staff/orders\.csv": 1,
             },
         ),

@@ -13,4 +13,4 @@ pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 
 async def test_a_side_that_was_stopped_has_everything_soon_after_its_start(embedded: Ground, chance: Random) -> None:
     async with running(embedded) as system:
-        await catch_up(system, chance, orders=40)
+        await catch_up(system, chance, orders=16)

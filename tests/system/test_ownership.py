@@ -13,4 +13,4 @@ pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 
 async def test_what_was_acknowledged_is_there_once_on_both_sides(brokerless: Ground, chance: Random) -> None:
     async with running(brokerless) as system:
-        await move_to_and_fro(system, chance, switches=6)
+        await move_to_and_fro(system, chance, switches=4)
