@@ -14,6 +14,9 @@ K = TypeVar("K", bound=Hashable)
 MAX_KEYS: Final = 10_000
 """About 2 MiB with keys of ordinary length."""
 
+ROUNDING: Final = 0.001
+"""Of a token may be missing: sums of times are not exact."""
+
 
 class RateLimit(Generic[K]):
     """`rate` a second, and `burst` at once. `refused_total` and `evicted_total` only grow."""
@@ -49,7 +52,7 @@ class RateLimit(Generic[K]):
             self._full_at.move_to_end(key)
             full_at = min(max(full_at, now), now + self._burst * self._interval)  # what an earlier limit left, too
         wait = full_at - now - (self._burst - 1) * self._interval
-        if wait > 0:
+        if wait > self._interval * ROUNDING:
             self.refused_total += 1
             return wait
         self._full_at[key] = full_at + self._interval
