@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
+from proxy.config.assemble_upstream import assemble_upstream
 from proxy.config.decode import Draft
 from proxy.config.model import (
     HeaderEdits,
@@ -15,20 +16,19 @@ from proxy.config.model import (
     Route,
     RouteMatch,
     Snapshot,
-    Timeouts,
-    Upstream,
-    UpstreamTls,
     ValuePredicate,
 )
 from proxy.config.nodes import Document
-from proxy.config.written import (
-    DefaultsSection,
+from proxy.config.outcomes import merge
+from proxy.config.policy import AggregatePart, Fallback, RateLimit, default_burst
+from proxy.config.written import DefaultsSection, LogSection
+from proxy.config.written_listen import ListenSection
+from proxy.config.written_route import (
+    FallbackSection,
     HeaderEditsSection,
-    ListenSection,
-    LogSection,
     MatchSection,
+    RateLimitSection,
     RouteSection,
-    UpstreamSection,
     ValueSection,
 )
 
@@ -41,7 +41,7 @@ def assemble(draft: Draft, revision: str, base_dir: Path, sources: tuple[str, ..
         revision=revision,
         listen=_listen(listen, base_dir),
         upstreams={
-            name: _upstream(name, upstream, base_dir, document.key_place(("upstreams", name)))
+            name: assemble_upstream(name, upstream, base_dir, document.key_place(("upstreams", name)))
             for name, upstream in draft.upstreams.items()
         },
         legacy=defaults.legacy,
@@ -68,26 +68,12 @@ def _listen(written: ListenSection, base_dir: Path) -> Listen:
     )
 
 
-def _upstream(name: str, written: UpstreamSection, base_dir: Path, place: Place) -> Upstream:
-    tls, timeout = written.tls, written.timeout
-    return Upstream(
-        name=name,
-        endpoints=(written.url,) if written.url else tuple(written.targets or ()),
-        timeouts=Timeouts(timeout.connect, timeout.response, timeout.idle),
-        tls=UpstreamTls(str(base_dir / tls.ca) if tls.ca else None, tls.verify, tls.server_name)
-        if tls
-        else UpstreamTls(),
-        host=written.host,
-        place=place,
-    )
-
-
 def _route(written: RouteSection, document: Document, index: int) -> Route:
     respond, rewrite = written.respond, written.rewrite
     return Route(
         name=written.name,
         matches=tuple(
-            _match(match, document.place(("routes", index, "match", number)))
+            _match(match, document.place(("routes", index, "match", number)), written.aggregate is not None)
             for number, match in enumerate(written.match)
         ),
         to=written.to,
@@ -99,17 +85,32 @@ def _route(written: RouteSection, document: Document, index: int) -> Route:
         respond=Respond(respond.status, respond.deprecated, respond.sunset, respond.see) if respond else Respond(),
         upgrades=tuple(written.upgrades),
         body_bytes=written.limits.body,
+        fallback=_fallback(written.fallback) if written.fallback else None,
+        rate_limit=_rate_limit(written.rate_limit) if written.rate_limit else None,
+        aggregate=tuple(
+            AggregatePart(name, part.upstream, part.get, part.required, part.timeout, part.default)
+            for name, part in (written.aggregate or {}).items()
+        ),
         group=written.group,
         owner=written.owner,
         place=document.place(("routes", index)),
     )
 
 
-def _match(written: MatchSection, place: Place) -> RouteMatch:
+def _fallback(written: FallbackSection) -> Fallback:
+    return Fallback(merge(written.on), tuple(dict.fromkeys(written.methods)), written.budget)
+
+
+def _rate_limit(written: RateLimitSection) -> RateLimit:
+    burst = default_burst(written.rate) if written.burst is None else written.burst
+    return RateLimit(written.rate, burst, written.key)
+
+
+def _match(written: MatchSection, place: Place, is_of_an_aggregate: bool) -> RouteMatch:
     return RouteMatch(
         path=written.path,
         host=written.host,
-        methods=tuple(dict.fromkeys(written.methods)),
+        methods=tuple(dict.fromkeys(written.methods)) or (("GET",) if is_of_an_aggregate else ()),
         headers=_values(written.headers),
         query=_values(written.query),
         cookies=_values(written.cookies),

@@ -14,18 +14,11 @@ from proxy.config.errors import Problem, did_you_mean
 from proxy.config.model import Place
 from proxy.config.nodes import Document, Location, Mapping, Node, Scalar, Sequence, plain
 from proxy.config.refused import Refused, shown
-from proxy.config.written import (
-    DefaultsSection,
-    FileSection,
-    ListenSection,
-    LogSection,
-    Name,
-    RouteSection,
-    Section,
-    Text,
-    UpstreamSection,
-    Version,
-)
+from proxy.config.written import DefaultsSection, FileSection, LogSection
+from proxy.config.written_kinds import Name, Section, Text, Version
+from proxy.config.written_listen import ListenSection
+from proxy.config.written_route import RouteSection
+from proxy.config.written_upstream import UpstreamSection
 
 T = TypeVar("T")
 
@@ -64,6 +57,15 @@ class Draft:
         node = self.document.node(("upstreams",))
         return tuple(node.entries) if isinstance(node, Mapping) and node is not self.document.root else ()
 
+    def unknown_upstream(self, location: Location, name: str) -> Iterator[Problem]:
+        """What there is to say when the upstream named at `location` does not exist."""
+        known = self.upstream_names()
+        if name not in known:
+            message = f"no upstream is named {self.shown(location)}"
+            is_outside = self.document.written(location) is not None
+            hint = None if is_outside else did_you_mean(name, known) or f"upstreams: {', '.join(known)}"
+            yield Problem(self.document.place(location), message, hint)
+
     def shown(self, location: Location) -> str:
         """The value at `location` as a message may quote it."""
         written = self.document.written(location)
@@ -101,8 +103,9 @@ def _absent(document: Document, key: str, section: type[T]) -> T | None:
 class _Decoder:
     def __init__(self, document: Document) -> None:
         self._document = document
-        self.problems = [*document.problems, *_empty_values(document.root)]
-        self._reported = {problem.place for problem in document.problems} | set(_empty_places(document.root))
+        empty = dict(_empty_values(document.root))
+        self.problems = [*document.problems, *empty.values()]
+        self._reported = {problem.place for problem in document.problems} | set(empty)
 
     def check_keys(self) -> None:
         """The keys of the file itself."""
@@ -164,6 +167,11 @@ class _Decoder:
             return self._unknown_key(location, _section_at(location[:-1]))
         if kind == "missing":
             return Problem(place, f'"{location[-1]}" is missing')
+        if kind == "too_long":
+            most = error["ctx"]["max_length"]
+            return Problem(
+                place, f"{_named(location)} has {error['ctx']['actual_length']} entries; at most {most} are taken"
+            )
         if kind in _WRONG_KIND:
             return Problem(place, f"{_named(location)} must be {_WRONG_KIND[kind]}", self._keys_hint(location))
         refused = error.get("ctx", {}).get("error")
@@ -177,10 +185,10 @@ class _Decoder:
 
     def _keys_hint(self, location: Location) -> str | None:
         section = _section_at(location)
-        return f"keys here: {', '.join(section.model_fields)}" if section and section is not FileSection else None
+        return f"keys here: {', '.join(section.keys())}" if section and section is not FileSection else None
 
     def _unknown_key(self, location: Location, section: type[Section] | None) -> Problem:
-        key, known = str(location[-1]), list(section.model_fields) if section else []
+        key, known = str(location[-1]), section.keys() if section else []
         hint = did_you_mean(key, known) or f"keys here: {', '.join(known)}"
         if key == "<<":
             hint = "YAML 1.2 has no merge keys: write the keys out, or give the whole value as an alias"
@@ -196,7 +204,7 @@ def _section_at(location: Location) -> type[Section] | None:
     """The section that the format has at `location`."""
     section: type[Section] | None = FileSection
     for part in location:
-        fields = section.model_fields if section else {}
+        fields = section.fields_by_key() if section else {}
         if isinstance(part, str) and part in fields:
             section = _section_in(fields[part].annotation)
     return section
@@ -209,24 +217,28 @@ def _section_in(annotation: Any) -> type[Section] | None:
     return next((found for part in get_args(annotation) if (found := _section_in(part))), None)
 
 
-def _empty_places(node: Node) -> Iterator[Place]:
-    if isinstance(node, Scalar):
-        if node.value is None:
-            yield node.place
-    else:
-        for child in node.items if isinstance(node, Sequence) else node.entries.values():
-            yield from _empty_places(child)
+def _empty_values(node: Node, location: Location = ()) -> Iterator[tuple[Place, Problem]]:
+    """Keys without a value: what was meant cannot be told, and null would quietly mean the default.
 
-
-def _empty_values(node: Node) -> Iterator[Problem]:
-    """Keys without a value: what was meant cannot be told, and null would quietly mean the default."""
+    Each with the place of the value. Inside a JSON value null is a value like any other.
+    """
     if isinstance(node, Mapping):
         for key, child in node.entries.items():
+            if _is_json((*location, key)):
+                continue
             if isinstance(child, Scalar) and child.value is None:
-                yield Problem(node.keys[key], f"{shown(key)} has no value", "give it one, or remove the key")
-            yield from _empty_values(child)
+                hint = "give it one, or remove the key"
+                yield child.place, Problem(node.keys[key], f"{shown(key)} has no value", hint)
+            yield from _empty_values(child, (*location, key))
     elif isinstance(node, Sequence):
-        for item in node.items:
+        for index, item in enumerate(node.items):
             if isinstance(item, Scalar) and item.value is None:
-                yield Problem(item.place, "an empty entry of a list", "fill it in, or remove the -")
-            yield from _empty_values(item)
+                yield item.place, Problem(item.place, "an empty entry of a list", "fill it in, or remove the -")
+            yield from _empty_values(item, (*location, index))
+
+
+def _is_json(location: Location) -> bool:
+    match location:
+        case ("routes", int(), "aggregate", str(), "default"):
+            return True
+    return False

@@ -50,12 +50,17 @@ _SYNTAX_HINTS = (
 
 def parse(text: str | bytes, file: str, substitution: Substitution) -> Document:
     """Raises ConfigError for what is not one YAML document of a mapping, within the limits."""
-    document = _Builder(file, substitution).build(_decode(text, file))
+    document = read_tree(text, file, substitution)
     if not isinstance(document.root, Mapping):
         hint = "it begins with version: 1" if document.root == Scalar(document.root.place, None) else None
         message = "the file is empty" if hint else "the file must be a mapping: lines of key: value"
         raise ConfigError([Problem(document.root.place, message, hint or "it begins with version: 1")])
     return document
+
+
+def read_tree(text: str | bytes, file: str, substitution: Substitution) -> Document:
+    """Like `parse`, of any one YAML document."""
+    return _Builder(file, substitution).build(_decode(text, file))
 
 
 def check_size(size: int, file: str) -> None:

@@ -13,6 +13,7 @@ TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}"
 MAX_VALUE = 4096  # characters of a header's value
 
 _COMMON_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+SAFE_METHODS = ("GET", "HEAD", "OPTIONS")  # RFC 9110 section 9.2.1; TRACE reaches no route
 _ANSWERED_BY_US = {"CONNECT": 501, "TRACE": 405}
 
 _FRAMING_NAMES = """connection content-length expect host http2-settings keep-alive max-forwards proxy-connection te
@@ -34,6 +35,14 @@ def method(value: object) -> str:
         raise Refused(given, f"reaches no route: the proxy answers it with {_ANSWERED_BY_US[given]}")
     if slip := next((known for known in _COMMON_METHODS if given.upper() == known or is_slip(given, known)), None):
         raise Refused(value, "is not a method", f'did you mean "{slip}"?')
+    return given
+
+
+def safe_method(value: object) -> str:
+    """A method that asks for nothing to be changed, so that it may be asked of someone else."""
+    given = method(value)
+    if given not in SAFE_METHODS:
+        raise Refused(value, "never falls back: it may have changed something", f"safe are {', '.join(SAFE_METHODS)}")
     return given
 
 

@@ -9,6 +9,8 @@ from datetime import date, timedelta
 from enum import StrEnum
 
 from proxy.config.policy import (
+    DEFAULT_BALANCE,
+    DEFAULT_EJECT,
     AggregatePart,
     Balance,
     Breaker,
@@ -185,9 +187,9 @@ class Upstream:
     host: HostHeader = HostHeader.KEEP
     retry: Retry | None = None  # None: two attempts where there is another endpoint to ask, else one
     breaker: Breaker | None = None
-    eject: Eject = Eject()
+    eject: Eject = DEFAULT_EJECT
     bulkhead: Bulkhead | None = None
-    balance: Balance = Balance()
+    balance: Balance = DEFAULT_BALANCE
     slow_start: timedelta = timedelta(0)
     health: HealthCheck | None = None
     discover: Discover | None = None

@@ -116,6 +116,13 @@ def regex(value: object) -> str:
     return given
 
 
+def probe_path(value: object) -> str:
+    """The path that an endpoint is asked for its health."""
+    given = text(value)
+    check_path(given)
+    return given
+
+
 def rewrite_path(value: object) -> str:
     """A new path for the service; {name} takes what the pattern's {name} took."""
     given = text(value)

@@ -1,9 +1,10 @@
-"""How an upstream that fails, stalls or flaps is treated, as routes.yaml says it: retries, breaker, bulkhead and the like.
+"""How routes.yaml wants upstreams treated that fail, stall or flap: retries, breaker, bulkhead and the like.
 
 Settings alone, validated, with units resolved: shares are 0..1, durations timedelta. The mechanisms that follow them
 live in `proxy.resilience`, which knows nothing of this package.
 """
 
+import math
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
@@ -55,7 +56,10 @@ class Eject:
 
     after: int = 5  # failures in a row
     base: timedelta = timedelta(seconds=5)  # grows with each time in a row
-    max_share: float = 0.5  # of an upstream's endpoints
+    max_share: float = 0.5  # of an upstream's endpoints; 0: never
+
+
+DEFAULT_EJECT = Eject()
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +103,9 @@ class Balance:
     key: Key | None = None
 
 
+DEFAULT_BALANCE = Balance()
+
+
 @dataclass(frozen=True, slots=True)
 class HealthCheck:
     """How an endpoint is asked whether it is well: GET `path`, with our own prefix of its URL before it."""
@@ -113,7 +120,7 @@ class HealthCheck:
 
 @dataclass(frozen=True, slots=True)
 class Fallback:
-    """When the monolith answers in the service's place. An open breaker or a full bulkhead always counts."""
+    """When the monolith answers in the service's place. An open breaker always counts."""
 
     on: Conditions = Conditions(tuple(ErrorCondition), _AWAY)
     methods: tuple[str, ...] = ("GET", "HEAD")  # safe ones only: a write never falls back
@@ -125,8 +132,13 @@ class RateLimit:
     """A token bucket for each client key; all workers together."""
 
     rate: float  # requests a second
-    burst: int
+    burst: int  # requests at once, after a time without any
     key: Key = Key()
+
+
+def default_burst(rate: float) -> int:
+    """What `rate` (a second) lets through in a second, and one at least."""
+    return max(1, math.ceil(rate))
 
 
 @dataclass(frozen=True, slots=True)

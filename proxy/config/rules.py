@@ -7,11 +7,14 @@ import ipaddress
 from collections.abc import Callable, Iterable, Iterator
 
 from proxy.config.decode import Draft
-from proxy.config.errors import Problem, did_you_mean
-from proxy.config.model import DEFAULT_ROUTE, Address, Endpoint, PathRewrite, Place, Stage
+from proxy.config.errors import Problem
+from proxy.config.model import DEFAULT_ROUTE, Address, PathRewrite, Place, Stage
 from proxy.config.nodes import Location, Mapping
 from proxy.config.patterns import rewrite_problem
-from proxy.config.written import HeaderEditsSection, UpstreamSection, ValueSection
+from proxy.config.rules_aggregate import AGGREGATE_RULES
+from proxy.config.rules_resilience import RESILIENCE_RULES
+from proxy.config.rules_upstream import UPSTREAM_RULES, endpoints_of
+from proxy.config.written_route import HeaderEditsSection, ValueSection
 
 WhyUnreadable = Callable[[str], str | None]
 """Path as written -> why the file cannot be read, or None if it can."""
@@ -28,27 +31,18 @@ def broken_rules(draft: Draft, why_unreadable: WhyUnreadable) -> Iterator[Proble
 
 def legacy_is_an_upstream(draft: Draft) -> Iterator[Problem]:
     if draft.defaults:
-        yield from _unknown_upstream(draft, ("defaults", "legacy"), draft.defaults.legacy)
+        yield from draft.unknown_upstream(("defaults", "legacy"), draft.defaults.legacy)
 
 
 def to_is_an_upstream(draft: Draft) -> Iterator[Problem]:
     for index, route in draft.routes.items():
         if route.to is not None:
-            yield from _unknown_upstream(draft, ("routes", index, "to"), route.to)
-
-
-def _unknown_upstream(draft: Draft, location: Location, name: str) -> Iterator[Problem]:
-    known = draft.upstream_names()
-    if name not in known:
-        message = f"no upstream is named {draft.shown(location)}"
-        is_outside = draft.document.written(location) is not None
-        hint = None if is_outside else did_you_mean(name, known) or f"upstreams: {', '.join(known)}"
-        yield Problem(draft.document.place(location), message, hint)
+            yield from draft.unknown_upstream(("routes", index, "to"), route.to)
 
 
 def cutover_needs_to(draft: Draft) -> Iterator[Problem]:
     for index, route in draft.routes.items():
-        if route.stage is Stage.CUTOVER and route.to is None:
+        if route.stage is Stage.CUTOVER and route.to is None and route.aggregate is None:
             place = draft.document.key_place(("routes", index, "stage"))
             yield Problem(place, f'route "{route.name}" is at cutover without "to"', "name the upstream that answers")
 
@@ -155,37 +149,6 @@ def _repeated_names(names: Iterable[str], places: list[Place], key: str) -> Iter
         seen.add(name.lower())
 
 
-def upstream_has_url_or_targets(draft: Draft) -> Iterator[Problem]:
-    for name, upstream in draft.upstreams.items():
-        if (upstream.url is None) == (upstream.targets is None):
-            place = draft.document.key_place(("upstreams", name))
-            yield Problem(place, f'upstream "{name}" needs one of url and targets, and only one')
-
-
-def endpoints_are_distinct(draft: Draft) -> Iterator[Problem]:
-    for name, upstream in draft.upstreams.items():
-        seen: set[Endpoint] = set()
-        for index, endpoint in enumerate(upstream.targets or ()):
-            if endpoint in seen:
-                place = draft.document.place(("upstreams", name, "targets", index))
-                yield Problem(place, f'upstream "{name}" has this endpoint twice')
-            seen.add(endpoint)
-
-
-def tls_needs_https(draft: Draft) -> Iterator[Problem]:
-    for name, upstream in draft.upstreams.items():
-        if upstream.tls is None:
-            continue
-        location: Location = ("upstreams", name, "tls")
-        addresses = _endpoints(upstream)
-        if addresses and not any(endpoint.scheme == "https" for _, endpoint in addresses):
-            message = f'upstream "{name}" has tls settings, and no https URL'
-            yield Problem(draft.document.key_place(location), message)
-        if upstream.tls.ca and not upstream.tls.verify:
-            message = "ca is never read when verify is false"
-            yield Problem(draft.document.key_place((*location, "ca")), message, "remove one of them")
-
-
 def console_is_not_public(draft: Draft) -> Iterator[Problem]:
     if draft.listen and _overlap(draft.listen.public, draft.listen.console):
         location: Location = ("listen", "console" if "console" in draft.listen.model_fields_set else "public")
@@ -197,7 +160,7 @@ def upstream_is_not_this_proxy(draft: Draft) -> Iterator[Problem]:
     if not draft.listen:
         return
     for name, upstream in draft.upstreams.items():
-        for location, endpoint in _endpoints(upstream):
+        for location, endpoint in endpoints_of(upstream):
             address = Address(endpoint.host, endpoint.port)
             for key, own in (("public", draft.listen.public), ("console", draft.listen.console)):
                 if _overlap(address, own):
@@ -216,12 +179,6 @@ def tls_files_are_readable(draft: Draft, why_unreadable: WhyUnreadable) -> Itera
     for location, path in files:
         if reason := why_unreadable(path):
             yield Problem(draft.document.place(location), f"{draft.shown(location)} cannot be read: {reason}")
-
-
-def _endpoints(upstream: UpstreamSection) -> list[tuple[Location, Endpoint]]:
-    """Every endpoint of an upstream, and where below the upstream it is written."""
-    one: list[tuple[Location, Endpoint]] = [(("url",), upstream.url)] if upstream.url else []
-    return one + [(("targets", index), endpoint) for index, endpoint in enumerate(upstream.targets or ())]
 
 
 def _overlap(one: Address, other: Address) -> bool:
@@ -251,9 +208,9 @@ _RULES: tuple[Callable[[Draft], Iterator[Problem]], ...] = (
     match_names_a_header_once,
     rewrite_fits_its_matches,
     header_edits_name_a_header_once,
-    upstream_has_url_or_targets,
-    endpoints_are_distinct,
-    tls_needs_https,
     console_is_not_public,
     upstream_is_not_this_proxy,
+    *UPSTREAM_RULES,
+    *RESILIENCE_RULES,
+    *AGGREGATE_RULES,
 )

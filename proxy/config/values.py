@@ -16,10 +16,14 @@ from proxy.config.refused import Refused
 E = TypeVar("E", bound=StrEnum)
 
 NAME = r"[a-z0-9][a-z0-9._-]{0,63}"
+PART_NAME = "[A-Za-z][A-Za-z0-9_]{0,63}"
 DURATION = r"[0-9]{1,9}(\.[0-9]{1,6})?(ms|s|m|h|d)"
+SHARE = r"[0-9]{1,3}(\.[0-9]{1,4})?%"
+RATE = r"[0-9]{1,9}(\.[0-9]{1,3})?/(s|m|h)"
 SIZE = r"[0-9]{1,12}(B|KB|MB|GB|KiB|MiB|GiB)?"
 
 MAX_DURATION = timedelta(days=366)  # longer is a slip of the unit
+MAX_RATE = 10_000_000  # a second
 MAX_SIZE = 2**50  # 1 PiB: longer is a slip, and every sum of sizes stays a small int
 
 _SECONDS = {"ms": Decimal("0.001"), "s": Decimal(1), "m": Decimal(60), "h": Decimal(3600), "d": Decimal(86400)}
@@ -49,6 +53,15 @@ def name(value: object) -> str:
     return given
 
 
+def part_name(value: object) -> str:
+    """The name of a part of a composed answer: a key of its JSON, and an item of a header."""
+    given = text(value)
+    if not re.fullmatch(PART_NAME, given):
+        hint = "names with _ before them are the proxy's, such as _errors" if given.startswith("_") else None
+        raise Refused(value, "is not the name of a part: a letter, then letters, digits or _, at most 64", hint)
+    return given
+
+
 def whole(low: int, high: int) -> Callable[[object], int]:
     """A parser of whole numbers from `low` to `high`."""
 
@@ -74,8 +87,8 @@ def flag(value: object) -> bool:
     return value
 
 
-def duration(low: timedelta) -> Callable[[object], timedelta]:
-    """A parser of durations from `low` up: 250ms, 1.5s, 15m, 2h, 30d."""
+def duration(low: timedelta, high: timedelta = MAX_DURATION) -> Callable[[object], timedelta]:
+    """A parser of durations from `low` to `high`: 250ms, 1.5s, 15m, 2h, 30d."""
 
     def parse(value: object) -> timedelta:
         if value in (0, "0") and not isinstance(value, bool):
@@ -86,14 +99,44 @@ def duration(low: timedelta) -> Callable[[object], timedelta]:
             raise Refused(value, "is not a duration", "one number and one of ms, s, m, h, d, such as 250ms")
         unit = match[2]
         seconds = Decimal(value.removesuffix(unit)) * _SECONDS[unit]
-        if seconds > Decimal(MAX_DURATION.total_seconds()):
-            raise Refused(value, f"is longer than {format_duration(MAX_DURATION)}")
+        if seconds > Decimal(high.total_seconds()):
+            raise Refused(value, f"is longer than {format_duration(high)}")
         result = timedelta(microseconds=int(seconds * 1_000_000))
         if result < low:
             raise Refused(value, f"is shorter than {format_duration(low)}")
         return result
 
     return parse
+
+
+def share(low: float, high: float = 1.0) -> Callable[[object], float]:
+    """A parser of shares, written 25% and given as 0.25; `low` and `high` are of the latter kind."""
+
+    def parse(value: object) -> float:
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            meant = value if value > 1 or value == 0 else round(value * 100, 4)
+            raise Refused(value, "has no %", f"write {meant:g}%")
+        if not isinstance(value, str) or not re.fullmatch(SHARE, value):
+            raise Refused(value, "is not a share", "a number and %, such as 25% or 0.5%")
+        result = float(Decimal(value.removesuffix("%")) / 100)
+        if not low <= result <= high:
+            raise Refused(value, f"is not between {format_share(low)} and {format_share(high)}")
+        return result
+
+    return parse
+
+
+def rate(value: object) -> float:
+    """A rate, written 50/s, 300/m or 1000/h, in times a second."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        raise Refused(value, "has no unit", f"write {value}/s or {value}/m")
+    if not isinstance(value, str) or not re.fullmatch(RATE, value):
+        raise Refused(value, "is not a rate", "a number, a slash, and one of s, m, h, such as 50/s")
+    number, _, unit = value.partition("/")
+    result = float(Decimal(number) / _SECONDS[unit])
+    if not 0 < result <= MAX_RATE:
+        raise Refused(value, f"is not above 0 and at most {MAX_RATE}/s")
+    return result
 
 
 def size(low: int, high: int = MAX_SIZE) -> Callable[[object], int]:
@@ -162,6 +205,11 @@ def format_duration(value: timedelta) -> str:
         if milliseconds and milliseconds % factor == 0:
             return f"{milliseconds // factor}{unit}"
     return f"{milliseconds}ms" if milliseconds else "0s"
+
+
+def format_share(value: float) -> str:
+    """A share as the file writes it: 0.25 is 25%."""
+    return f"{round(value * 100, 4):g}%"
 
 
 def format_size(value: int) -> str:

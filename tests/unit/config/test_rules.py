@@ -95,10 +95,13 @@ def test_a_rewritten_path_uses_only_what_every_match_has() -> None:
     assert problems(with_route(route % "/c/{id}")) == []
 
 
-@pytest.mark.parametrize("where", ["{ timeout: 1s }", '{ url: "http://h", targets: ["http://h"] }'])
-def test_an_upstream_has_url_or_targets(where: str) -> None:
+@pytest.mark.parametrize(
+    "where",
+    ["{ timeout: 1s }", '{ url: "http://h", targets: ["http://h"] }', '{ url: "http://h", discover: "dns://h:1" }'],
+)
+def test_an_upstream_has_one_source_of_endpoints(where: str) -> None:
     text = f"version: 1\nupstreams: {{ a: {where} }}\ndefaults: {{ legacy: a }}\n"
-    assert 'upstream "a" needs one of url and targets' in one_problem(text)
+    assert one_problem(text) == 'routes.yaml:2:14: upstream "a" needs one of url, targets and discover, and only one'
 
 
 def test_an_upstream_has_each_endpoint_once() -> None:

@@ -1,6 +1,7 @@
 """The JSON Schema: current, valid, and of one mind with the decoder about single keys."""
 
 import json
+import re
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -58,7 +59,7 @@ def test_defaults_are_written_as_in_the_file() -> None:
         "idle_timeout": "75s",
         "connections": 20000,
     }
-    assert "null" not in json.dumps(routes_schema())
+    assert not re.search(r'("default"|"type"): "?null', json.dumps(routes_schema()))
 
 
 @pytest.mark.parametrize("path", ["routes.yaml"])
