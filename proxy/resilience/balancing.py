@@ -37,16 +37,12 @@ class LeastRequests:
         self._slow_start = slow_start
 
     def choose(self, now: float, key: bytes = b"", tried: Collection[Endpoint] = ()) -> Endpoint | None:
-        endpoints = self._endpoints
-        if len(endpoints) > 1 and not tried:  # the common way: two of all, without asking who may be asked
-            one, other = self._two(endpoints)
-            if not (one.usable(now) and other.usable(now)):
-                one, other = self._two(candidates(endpoints, now))
-        else:
-            found = candidates(endpoints, now, tried)
-            if not found:
-                return None
-            one, other = self._two(found)
+        found: Sequence[Endpoint] = self._endpoints
+        if not found:
+            return None
+        one, other = self._two(found)  # the common way: two of all, without asking who may be asked
+        if tried or not (one.healthy and other.healthy and now >= one.out_until and now >= other.out_until):
+            one, other = self._two(candidates(found, now, tried))
         if self._slow_start:
             one_yields = _yields(one, now, self._slow_start, self._draw)
             if one_yields != _yields(other, now, self._slow_start, self._draw):
@@ -59,7 +55,7 @@ class LeastRequests:
         if count == 1:
             return found[0], found[0]
         first = int(self._draw() * count)
-        second = first + 1 + int(self._draw() * (count - 1))
+        second = first + 1 + (int(self._draw() * (count - 1)) if count > 2 else 0)
         return found[first], found[second if second < count else second - count]
 
 

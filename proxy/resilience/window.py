@@ -14,7 +14,7 @@ BUCKETS: Final = 10
 class Window:
     """`count` and `marked` are right as of the last `add` or `move`."""
 
-    __slots__ = ("_counts", "_ends", "_marks", "_step", "_width", "count", "marked", "seconds")
+    __slots__ = ("_counts", "_ends", "_marks", "_place", "_step", "_width", "count", "marked", "seconds")
 
     def __init__(self, seconds: float) -> None:
         if seconds <= 0:
@@ -27,17 +27,17 @@ class Window:
         self.count = self.marked = 0
         self._counts = [0] * (BUCKETS + 1)  # the one that is being filled is no full tenth yet
         self._marks = [0] * (BUCKETS + 1)
-        self._step = 0
+        self._step = self._place = 0
         self._ends = float("-inf")
 
     def add(self, now: float, marked: bool = False) -> None:
         if now >= self._ends:
             self.move(now)
         self.count += 1
-        self._counts[self._step % (BUCKETS + 1)] += 1
+        self._counts[self._place] += 1
         if marked:
             self.marked += 1
-            self._marks[self._step % (BUCKETS + 1)] += 1
+            self._marks[self._place] += 1
 
     def move(self, now: float) -> None:
         """Forget what is older than the window at `now`."""
@@ -50,4 +50,5 @@ class Window:
             self.marked -= self._marks[place]
             self._counts[place] = self._marks[place] = 0
         self._step = max(step, self._step)
+        self._place = self._step % (BUCKETS + 1)
         self._ends = (self._step + 1) * self._width

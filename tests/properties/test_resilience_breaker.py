@@ -27,7 +27,7 @@ class Breakers(RuleBasedStateMachine):
         )  # fmt: skip
         self.breaker = Breaker(self.settings)
 
-    @rule(seconds=st.sampled_from([0.0, 0.1, 1.0, 2.5, 5.0, 30.0]))
+    @rule(seconds=st.sampled_from([0.0, 0.125, 1.0, 2.5, 5.0, 30.0]))
     def let_time_pass(self, seconds: float) -> None:
         self.now += seconds
 

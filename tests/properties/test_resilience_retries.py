@@ -32,7 +32,7 @@ LATE = st.sampled_from([0.0, 0.01, 0.5])
 @given(
     request=st.builds(Repeatable, st.sampled_from(["GET", "PUT", "POST", "PATCH"]), st.booleans()),
     settings=st.builds(RetrySettings, st.integers(1, 6), st.sampled_from([0.0, 0.1, 2.0]), st.just(ALL)),
-    total=st.floats(0.1, 30),
+    total=st.floats(0.1, 9.9),  # shorter than the budget's window, so that nothing of it comes back
     count=st.integers(1, 3),
     failures=st.lists(st.tuples(FAILURES, st.floats(0, 1), LATE), min_size=8, max_size=8),
     allowed=st.integers(0, 5),
