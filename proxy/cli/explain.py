@@ -15,7 +15,7 @@ from proxy.cli.options import config_option
 from proxy.config import load_file
 from proxy.config.model import Snapshot
 from proxy.routing.decision import Reason, Side
-from proxy.routing.explain import Explanation, Rival, explain
+from proxy.routing.explain import Explanation, Part, Rival, explain
 from proxy.routing.listing import describe
 from proxy.routing.reserved import INTERNAL
 from proxy.routing.table import compile_table
@@ -104,6 +104,10 @@ def _said(found: Explanation, request: str, snapshot: Snapshot, notes: list[str]
         yield f"  {name:<8} {value}"
     for note in notes:
         yield f"  note     {note}"
+    if found.parts:
+        yield ""
+        yield "Parts of the answer:"
+        yield from _parts(found.parts, snapshot)
     shown = [rival for rival in found.lost if rival.near or show_all]
     if shown:
         yield ""
@@ -127,7 +131,10 @@ def _sentence(found: Explanation, request: str) -> str:
 def _because(found: Explanation) -> str:
     stage = found.claim.route.stage if found.claim else ""
     if found.reason is Reason.OVERRIDE:
-        return f"the caller asks for the {found.side} side, so {found.upstream} answers"
+        answers = f"the answer is composed of {len(found.parts)} parts" if found.parts else f"{found.upstream} answers"
+        return f"the caller asks for the {found.side} side, so {answers}"
+    if found.parts:
+        return f"it is at stage {stage}, so the answer is composed of {len(found.parts)} parts"
     if found.answer is None:
         return f"it is at stage {stage}, so {found.upstream} answers"
     if found.answer.location:
@@ -136,10 +143,14 @@ def _because(found: Explanation) -> str:
 
 
 def _details(found: Explanation, snapshot: Snapshot) -> Iterator[tuple[str, str]]:
-    if found.url and found.upstream:
-        others = len(snapshot.upstreams[found.upstream].endpoints) - 1
-        turns = f" (its {others + 1} endpoints are asked in turn)" if others else ""
-        yield "sent to", found.url + turns
+    if found.upstream:
+        upstream = snapshot.upstreams[found.upstream]
+        several = f" (one of its {len(upstream.endpoints)} endpoints)" if len(upstream.endpoints) > 1 else ""
+        looked_up = f" (found at {upstream.discover})" if upstream.discover else ""
+        yield "sent to", (found.url or "an endpoint") + several + looked_up
+    if found.fallback:
+        causes = ", ".join(map(str, found.fallback.on))
+        yield "instead", f"{found.fallback.url or found.fallback.upstream} on {causes}, or while the breaker is open"
     if found.claim is None:
         return
     route, place = found.claim.route, found.claim.match.place or found.claim.route.place
@@ -147,6 +158,13 @@ def _details(found: Explanation, snapshot: Snapshot) -> Iterator[tuple[str, str]
     for name, value in (("owner", route.owner), ("group", route.group)):
         if value:
             yield name, value
+
+
+def _parts(parts: Sequence[Part], snapshot: Snapshot) -> Iterator[str]:
+    width = max(len(part.name) for part in parts)
+    for part in parts:
+        url = part.url or f"an endpoint found at {snapshot.upstreams[part.upstream].discover}"
+        yield f"  {part.name:<{width}}  {url}" + (" (required)" if part.required else "")
 
 
 def _aligned(rivals: Sequence[Rival]) -> Iterator[str]:

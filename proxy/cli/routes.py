@@ -47,7 +47,7 @@ def _columns(listed: Sequence[Listed], legacy: str) -> list[Row]:
 
 
 def _row(one: Listed) -> Row:
-    answered_by = one.upstream or f"(answers {one.status})"
+    answered_by = one.upstream or " + ".join(one.parts) or f"(answers {one.status})"
     priority = str(one.priority) if one.priority else ""
     text = (one.request, one.stage, one.side.value, answered_by, priority, one.owner or "", one.group or "")
     return (str(one.rank), one.route, *text)

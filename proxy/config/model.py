@@ -175,6 +175,10 @@ class Discover:
     resolver: Address | None = None  # a DNS server; None asks those of the system
     scheme: str = "http"  # of what srv and dns find: https when the upstream has `tls`
 
+    def __str__(self) -> str:
+        port = f":{self.port}" if self.kind is DiscoverKind.DNS else ""
+        return f"{self.kind}://{self.path or self.name}{port}"
+
 
 @dataclass(frozen=True, slots=True)
 class Upstream:

@@ -26,12 +26,17 @@ class Reason(StrEnum):
     DEFAULT = "default"  # no route claims the request
     STAGE = "stage"  # the route's stage says so
     OVERRIDE = "override"  # a trusted caller asked for it
+    FALLBACK = "fallback"  # the service failed, and the monolith answers in its place
+    BREAKER = "breaker"  # the service is left alone, and the monolith answers in its place
     RETIRED = "retired"  # the route is retired; the client is told so
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """Where one request goes. `upstream` is None when we answer; `bucket` is None where no share decided."""
+    """Where one request goes. `bucket` is None where no share decided.
+
+    `upstream` is None when we answer, and when the answer is composed: then the side is the service's.
+    """
 
     route: str
     side: Side
@@ -60,7 +65,7 @@ class Claimed(Protocol):
 def foresee(route: Route, legacy: str, *, rewrites: bool) -> Decisions:
     """The decisions of a route. Without a service, a wish for it changes nothing."""
     to_legacy = Decision(route.name, Side.LEGACY, Reason.OVERRIDE, legacy, rewrites=False)
-    if route.to is None:
+    if route.to is None and not route.aggregate:
         normal = _by_stage(route, legacy, rewrites)
         return Decisions(normal, to_legacy, normal)
     to_service = Decision(route.name, Side.SERVICE, Reason.OVERRIDE, route.to, rewrites)
@@ -87,7 +92,7 @@ def _by_stage(route: Route, legacy: str, rewrites: bool) -> Decision:
     match route.stage:
         case Stage.LEGACY:
             return Decision(route.name, Side.LEGACY, Reason.STAGE, legacy, rewrites=False)
-        case Stage.CUTOVER if route.to is not None:
+        case Stage.CUTOVER if route.to is not None or route.aggregate:
             return Decision(route.name, Side.SERVICE, Reason.STAGE, route.to, rewrites)
         case Stage.RETIRED:
             return Decision(route.name, Side.NONE, Reason.RETIRED, None, rewrites=False)

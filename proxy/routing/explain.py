@@ -5,11 +5,13 @@ network is never touched. What a request's headers say is never repeated: an exp
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
-from proxy.config.model import Snapshot
+from proxy.config.model import DiscoverKind, Snapshot, Upstream
+from proxy.config.outcomes import format_conditions
 from proxy.routing.claim import CompiledRoute
+from proxy.routing.composition import compile_target
 from proxy.routing.decision import Decision, Reason, Side, decide
 from proxy.routing.head import Head
 from proxy.routing.reserved import is_internal
@@ -34,11 +36,30 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
+class Part:
+    """One request of a composed answer. `url` is None where endpoints stand in a file of their own."""
+
+    name: str
+    upstream: str
+    url: str | None
+    required: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Substitute:
+    """Who answers instead when the service fails, and in which ways it may."""
+
+    upstream: str
+    url: str | None
+    on: tuple[str | int, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Explanation:
     """The decision for one request and its reasons. `route` and `reason` are None when no route was even asked.
 
-    `url` is what an upstream would be asked for: its first endpoint, when it has several. `lost` is in the order in
-    which routes are asked.
+    `url` is what an upstream would be asked for: its first endpoint, when it has several; None where they stand in a
+    file of their own. A composed answer has no upstream, and `parts`. `lost` is in the order in which routes are asked.
     """
 
     route: str | None
@@ -48,6 +69,8 @@ class Explanation:
     url: str | None
     bucket: int | None
     answer: Answer | None
+    fallback: Substitute | None
+    parts: tuple[Part, ...]
     lost: tuple[Rival, ...]
     claim: CompiledRoute | None
 
@@ -62,6 +85,8 @@ class Explanation:
             "url": self.url,
             "bucket": self.bucket,
             "answer": {"status": answer.status, "location": answer.location} if answer else None,
+            "fallback": _plain(self.fallback) if self.fallback else None,
+            "parts": [_plain(part) for part in self.parts],
             "lost": [{"route": rival.route, "why": rival.why} for rival in self.lost],
         }
 
@@ -69,7 +94,7 @@ class Explanation:
 def explain(table: RouteTable, snapshot: Snapshot, head: Head, override: Side | None = None) -> Explanation:
     """What would become of `head`, were it a request, and `override` the side a trusted caller asked for."""
     if is_internal(head.path):
-        return Explanation(None, Side.NONE, None, None, None, None, Answer(404), (), None)
+        return Explanation(None, Side.NONE, None, None, None, None, Answer(404), None, (), (), None)
     claim = table.match(head)
     decision = decide(claim, snapshot.legacy, override)
     return Explanation(
@@ -80,18 +105,57 @@ def explain(table: RouteTable, snapshot: Snapshot, head: Head, override: Side | 
         url=_url(snapshot, head, claim, decision),
         bucket=decision.bucket,
         answer=_answer(claim, decision),
+        fallback=_fallback(snapshot, head, claim, decision),
+        parts=_parts(snapshot, head, claim, decision),
         lost=_rivals(table, head, claim),
         claim=claim,
     )
+
+
+def _plain(one: Part | Substitute) -> dict[str, Any]:
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(one).items()}
 
 
 def _url(snapshot: Snapshot, head: Head, claim: CompiledRoute | None, decision: Decision) -> str | None:
     if decision.upstream is None:
         return None
     rewrite = claim.rewrite if claim and decision.rewrites else None
-    path = rewrite(head.path) if rewrite else head.path
-    query = f"?{head.query}" if head.query else ""
-    return snapshot.upstreams[decision.upstream].endpoints[0].url + (path if path != "*" else "") + query
+    return _at(snapshot.upstreams[decision.upstream], _target(head, rewrite(head.path) if rewrite else head.path))
+
+
+def _target(head: Head, path: str) -> str:
+    return (path if path != "*" else "") + (f"?{head.query}" if head.query else "")
+
+
+def _at(upstream: Upstream, target: str) -> str | None:
+    found = upstream.discover
+    if found is None:
+        return upstream.endpoints[0].url + target
+    if found.kind is DiscoverKind.FILE:
+        return None
+    return f"{found.scheme}://{found.name}" + (f":{found.port}" if found.port else "") + target
+
+
+def _fallback(snapshot: Snapshot, head: Head, claim: CompiledRoute | None, decision: Decision) -> Substitute | None:
+    fallback = claim.route.fallback if claim and decision.side is Side.SERVICE else None
+    if fallback is None or head.method not in fallback.methods:
+        return None
+    url = _at(snapshot.upstreams[snapshot.legacy], _target(head, head.path))
+    return Substitute(snapshot.legacy, url, tuple(format_conditions(fallback.on)))
+
+
+def _parts(snapshot: Snapshot, head: Head, claim: CompiledRoute | None, decision: Decision) -> tuple[Part, ...]:
+    if claim is None or decision.side is not Side.SERVICE:
+        return ()
+    return tuple(
+        Part(
+            part.name,
+            part.upstream,
+            _at(snapshot.upstreams[part.upstream], compile_target(part.get, claim.path)(head.path, head.query)),
+            part.required,
+        )
+        for part in claim.route.aggregate
+    )
 
 
 def _answer(claim: CompiledRoute | None, decision: Decision) -> Answer | None:

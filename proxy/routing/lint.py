@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from proxy.config.errors import Problem
 from proxy.config.model import PathKind, Route, Snapshot, Stage
+from proxy.config.policy import DEFAULT_BALANCE
 from proxy.routing.claim import CompiledRoute
 from proxy.routing.expression import never_begins_with_slash
 from proxy.routing.head import PlainHead
@@ -49,9 +50,20 @@ def _reserved_paths(snapshot: Snapshot, table: RouteTable) -> Iterator[Problem]:
 
 def _unused_upstreams(snapshot: Snapshot, table: RouteTable) -> Iterator[Problem]:
     used = {snapshot.legacy} | {route.to for route in snapshot.routes}
+    used |= {part.upstream for route in snapshot.routes for part in route.aggregate}
     for upstream in snapshot.upstreams.values():
         if upstream.name not in used:
             yield warning(upstream.place, f"upstream {upstream.name} is not used", "name it in a route's `to`")
+
+
+def _choices_of_one(snapshot: Snapshot, table: RouteTable) -> Iterator[Problem]:
+    for upstream in snapshot.upstreams.values():
+        if upstream.discover or len(upstream.endpoints) != 1:
+            continue
+        given = {"balance": upstream.balance != DEFAULT_BALANCE, "slow_start": bool(upstream.slow_start)}
+        for key in (key for key, there in given.items() if there):
+            message = f"{key} of upstream {upstream.name} has no effect: it has one endpoint"
+            yield warning(upstream.place, message, "give it targets, or remove the key")
 
 
 def _service_is_the_monolith(snapshot: Snapshot, table: RouteTable) -> Iterator[Problem]:
@@ -122,6 +134,7 @@ _RULES: tuple[Rule, ...] = (
     _impossible_regexes,
     _reserved_paths,
     _unused_upstreams,
+    _choices_of_one,
     _service_is_the_monolith,
     _changes_nobody_sees,
     _circular_redirects,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from proxy.routing.claim import CompiledRoute
-from proxy.routing.decision import Side
+from proxy.routing.decision import Decision, Side
 from proxy.routing.table import RouteTable
 
 
@@ -26,6 +26,7 @@ class Listed:
     stage: str
     side: Side
     upstream: str | None
+    parts: tuple[str, ...]  # upstreams of a composed answer, in its order, each once
     status: int | None  # of the answer that is ours; None where an upstream answers
     owner: str | None
     group: str | None
@@ -35,7 +36,8 @@ class Listed:
     def as_json(self) -> dict[str, Any]:
         """Plain data, without the text made for people."""
         fields = {name: getattr(self, name) for name in self.__slots__ if name != "request"}
-        return fields | {"methods": self.methods and list(self.methods), "conditions": list(self.conditions)}
+        methods = self.methods and list(self.methods)
+        return fields | {"methods": methods, "conditions": list(self.conditions), "parts": list(self.parts)}
 
 
 def list_routes(table: RouteTable) -> tuple[Listed, ...]:
@@ -58,12 +60,17 @@ def _list(rank: int, claim: CompiledRoute) -> Listed:
         stage=route.stage.value,
         side=decision.side,
         upstream=decision.upstream,
+        parts=tuple(dict.fromkeys(part.upstream for part in route.aggregate)) if _is_composed(decision) else (),
         status=route.respond.status if decision.side is Side.NONE else None,
         owner=route.owner,
         group=route.group,
         place=str(place) if place else None,
         request=describe(claim),
     )
+
+
+def _is_composed(decision: Decision) -> bool:
+    return decision.side is Side.SERVICE and decision.upstream is None
 
 
 def describe(claim: CompiledRoute) -> str:

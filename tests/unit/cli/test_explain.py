@@ -45,7 +45,7 @@ def test_a_sentence_says_who_answers_and_why(ask):
     assert result.exit_code == 0
     first, *rest = result.output.splitlines()
     assert first == "Route products claims GET /api/products/7?page=2: it is at stage cutover, so inventory answers."
-    assert "  sent to  http://127.0.0.1:8103/v2/7?page=2 (its 2 endpoints are asked in turn)" in rest
+    assert "  sent to  http://127.0.0.1:8103/v2/7?page=2 (one of its 2 endpoints)" in rest
     assert "  owner    team-inventory" in rest
     assert "  product-edit  method GET is not listed (POST)" in rest
     assert "4 more routes with another host or path (--all lists them)." in rest
@@ -124,6 +124,8 @@ def test_the_json_form_has_every_rival(ask):
         "url": "http://127.0.0.1:8103/v2/7",
         "bucket": None,
         "answer": None,
+        "fallback": None,
+        "parts": [],
     }
     assert {one["route"] for one in lost} == {"product-edit", "shop", "beta", "old", "gone"}
 

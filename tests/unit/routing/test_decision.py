@@ -1,6 +1,7 @@
 import pytest
 
 from proxy.config.model import DEFAULT_ROUTE, PathRewrite
+from proxy.config.policy import AggregatePart
 from proxy.routing.decision import Decision, Reason, Side, decide
 from tests.support.routing import head, route, table
 
@@ -50,3 +51,18 @@ def test_a_decision_is_made_once_and_given_to_every_request():
 def test_a_route_at_cutover_without_a_service_is_refused():
     with pytest.raises(ValueError, match="no service"):
         table(route("r", "/a", stage="cutover", to=None))
+
+
+PARTS = (AggregatePart("order", "service", "/orders"),)
+
+
+def test_a_composed_answer_is_the_service_s_side_without_an_upstream():
+    made = route("r", "/a", to=None, aggregate=PARTS)
+    assert decision(made) == Decision("r", Side.SERVICE, Reason.STAGE, None, False)
+
+
+def test_a_trusted_caller_may_ask_for_a_composed_answer_before_its_time():
+    made = route("r", "/a", stage="legacy", to=None, aggregate=PARTS)
+    assert decision(made) == Decision("r", Side.LEGACY, Reason.STAGE, "monolith", False)
+    assert decision(made, Side.LEGACY) == Decision("r", Side.LEGACY, Reason.OVERRIDE, "monolith", False)
+    assert decision(made, Side.SERVICE) == Decision("r", Side.SERVICE, Reason.OVERRIDE, None, False)

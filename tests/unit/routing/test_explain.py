@@ -1,6 +1,7 @@
 import pytest
 
-from proxy.config.model import Endpoint, PathRewrite, Respond, Upstream
+from proxy.config.model import Discover, DiscoverKind, Endpoint, PathRewrite, Respond, Upstream
+from proxy.config.policy import AggregatePart, Conditions, ErrorCondition, Fallback
 from proxy.routing.decision import Reason, Side
 from proxy.routing.explain import Answer, explain
 from proxy.routing.table import compile_table
@@ -135,5 +136,63 @@ def test_the_json_form():
         "url": "http://127.0.0.1:8000/a",
         "bucket": None,
         "answer": None,
+        "fallback": None,
+        "parts": [],
         "lost": [{"route": "post", "why": "method GET is not listed (POST)"}],
     }
+
+
+PARTS = (
+    AggregatePart("order", "service", "/api/orders/{id}", required=True),
+    AggregatePart("payment", "monolith", "/api/payments?order_id={id}&page={query.page}"),
+)
+
+
+def test_a_composed_answer_says_what_each_part_is_asked_for():
+    found = explained("GET /a/7?page=2", route("summary", "GET /a/{id}", to=None, aggregate=PARTS))
+    assert (found.side, found.upstream, found.url, found.answer) == (Side.SERVICE, None, None, None)
+    assert found.as_json()["parts"] == [
+        {"name": "order", "upstream": "service", "url": "http://127.0.0.1:8103/api/orders/7", "required": True},
+        {
+            "name": "payment",
+            "upstream": "monolith",
+            "url": "http://127.0.0.1:8000/api/payments?order_id=7&page=2",
+            "required": False,
+        },
+    ]
+
+
+def test_a_composed_answer_at_legacy_has_no_parts():
+    found = explained("GET /a/7", route("summary", "GET /a/{id}", to=None, stage="legacy", aggregate=PARTS))
+    assert (found.upstream, found.parts) == ("monolith", ())
+
+
+def test_a_fallback_says_who_answers_instead_and_when():
+    fallback = Fallback(Conditions((ErrorCondition.TIMEOUT,), (404, *range(500, 600))))
+    made = route("r", "/a/**", rewrite=PathRewrite(prefix="/v2"), fallback=fallback)
+    found = explained("GET /a/7?b=c", made)
+    assert found.url == "http://127.0.0.1:8103/v2/7?b=c"
+    assert found.as_json()["fallback"] == {
+        "upstream": "monolith",
+        "url": "http://127.0.0.1:8000/a/7?b=c",
+        "on": ["timeout", "5xx", 404],
+    }
+
+
+@pytest.mark.parametrize(("request_line", "stage"), [("POST /a", "cutover"), ("GET /a", "legacy")])
+def test_what_never_falls_back_says_nothing_of_it(request_line, stage):
+    assert explained(request_line, route("r", "/a", stage=stage, fallback=Fallback())).fallback is None
+
+
+@pytest.mark.parametrize(
+    ("discover", "url"),
+    [
+        (Discover(DiscoverKind.DNS, "orders.internal", 8101), "http://orders.internal:8101/a?b=c"),
+        (Discover(DiscoverKind.SRV, "_http._tcp.orders", scheme="https"), "https://_http._tcp.orders/a?b=c"),
+        (Discover(DiscoverKind.FILE, path="/etc/endpoints.yaml"), None),
+    ],
+)
+def test_an_upstream_that_is_looked_up_is_named_by_what_is_looked_up(discover, url):
+    made = snapshot(route("r", "/a"))
+    made.upstreams["service"] = Upstream("service", (), discover=discover)
+    assert explain(compile_table(made), made, head("GET /a?b=c")).url == url

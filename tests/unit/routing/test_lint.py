@@ -1,8 +1,10 @@
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
-from proxy.config.model import Endpoint, HeaderEdits, PathRewrite, Place, Respond, Upstream
+from proxy.config.model import Discover, DiscoverKind, Endpoint, HeaderEdits, PathRewrite, Place, Respond, Upstream
+from proxy.config.policy import AggregatePart, Balance, BalanceBy
 from proxy.routing.lint import lint
 from tests.support.routing import match, route, snapshot
 
@@ -177,3 +179,26 @@ def test_warnings_come_in_the_order_of_the_file_each_with_a_hint():
     assert [problem.place.line for problem in problems] == [20, 30]
     assert all(problem.hint for problem in problems)
     assert {problem.severity for problem in problems} == {"warning"}
+
+
+def test_an_upstream_that_only_a_part_names_is_used():
+    assert warned(route("r", "/a", to=None, aggregate=(AggregatePart("a", "service", "/a"),))) == []
+
+
+@pytest.mark.parametrize(
+    ("key", "given"),
+    [
+        ("balance", {"balance": Balance(BalanceBy.ROUND_ROBIN)}),
+        ("slow_start", {"slow_start": timedelta(seconds=30)}),
+    ],
+)
+def test_a_choice_among_one_is_pointed_out(key, given):
+    made, one = snapshot(SERVED), Endpoint("http", "127.0.0.1", 1)
+    made.upstreams["service"] = Upstream("service", (one,), **given)
+    assert [problem.message for problem in lint(made)] == [
+        f"{key} of upstream service has no effect: it has one endpoint"
+    ]
+    made.upstreams["service"] = Upstream("service", (one, Endpoint("http", "127.0.0.1", 2)), **given)
+    assert lint(made) == []
+    made.upstreams["service"] = Upstream("service", (), discover=Discover(DiscoverKind.DNS, "h", 1), **given)
+    assert lint(made) == []

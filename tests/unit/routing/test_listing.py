@@ -2,6 +2,7 @@
 
 import json
 
+from proxy.config.policy import AggregatePart
 from proxy.routing.decision import Side
 from proxy.routing.listing import describe, list_routes
 from tests.support.routing import match, route, table
@@ -34,3 +35,16 @@ def test_it_is_plain_data_for_programs() -> None:
     plain = json.loads(json.dumps(listed.as_json()))
     assert (plain["methods"], plain["side"], plain["owner"]) == (["GET", "HEAD"], "service", "team")
     assert "request" not in plain
+
+
+def test_a_composed_answer_lists_the_upstreams_of_its_parts_each_once() -> None:
+    parts = (
+        AggregatePart("a", "service", "/a"),
+        AggregatePart("b", "monolith", "/b"),
+        AggregatePart("c", "service", "/c"),
+    )
+    (listed,) = list_routes(table(route("r", "/r", to=None, aggregate=parts)))
+    assert (listed.upstream, listed.parts, listed.status) == (None, ("service", "monolith"), None)
+    assert listed.as_json()["parts"] == ["service", "monolith"]
+    (at_legacy,) = list_routes(table(route("r", "/r", to=None, stage="legacy", aggregate=parts)))
+    assert (at_legacy.upstream, at_legacy.parts) == ("monolith", ())
