@@ -43,7 +43,10 @@ class Ejector:
 
     def judge(self, endpoint: Endpoint, now: float) -> bool:
         """Whether the endpoint, which has just failed, is ejected by that."""
-        if endpoint.failures < self._settings.after or now < endpoint.out_until or not self._may_eject(now):
+        if now < endpoint.out_until:
+            endpoint.failures = 0  # of requests that were under way, or in a panic: when it is back it begins anew
+            return False
+        if endpoint.failures < self._settings.after or not self._may_eject(now):
             return False
         in_service = now - endpoint.out_until
         behaved = int(in_service / self._settings.base)  # each such time in service takes one ejection back
@@ -83,7 +86,7 @@ class HealthSettings:
 
 
 class Probing:
-    """The active judge of one endpoint. `reason` is what the last failed probe said, and says nothing once it rose."""
+    """The active judge of one endpoint. `reason` is what the last failed probe said, as long as that matters."""
 
     __slots__ = ("_in_a_row", "_settings", "_succeeding", "reason", "since", "verdict")
 
@@ -116,16 +119,15 @@ class Probing:
         succeeded = failure is None
         self._in_a_row = self._in_a_row + 1 if succeeded is self._succeeding else 1
         self._succeeding = succeeded
-        if not succeeded:
-            self.reason = failure
         verdict = Verdict.HEALTHY if succeeded else Verdict.UNHEALTHY
-        if verdict is self.verdict or self._in_a_row < (self._settings.rise if succeeded else self._settings.fall):
-            return False
-        self.verdict = verdict
-        self.since = now
-        if succeeded:
-            self.reason = None
-        return True
+        enough = self._settings.rise if succeeded else self._settings.fall
+        turned = verdict is not self.verdict and self._in_a_row >= enough
+        if turned:
+            self.verdict = verdict
+            self.since = now
+        if not succeeded or self.usable:
+            self.reason = failure
+        return turned
 
     def describe(self, now: float) -> dict[str, object]:
         """JSON-able."""

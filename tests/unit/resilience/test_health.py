@@ -40,11 +40,12 @@ def test_it_is_out_after_so_many_failures_in_a_row() -> None:
     assert one.ejected_total == 1
 
 
-def test_failures_while_it_is_out_neither_prolong_it_nor_count_afterwards_as_ejection() -> None:
+def test_failures_while_it_is_out_neither_prolong_it_nor_count_when_it_is_back() -> None:
     ejector, one, _ = pair()
     tries(ejector, one, "xxx", 100.0)
     assert tries(ejector, one, "xxxxxx", 101.0) == [False] * 6
     assert one.out_until == 105.0
+    assert tries(ejector, one, "xxx", 105.0) == [False, False, True]
 
 
 def test_each_time_in_a_row_it_is_out_for_longer_up_to_five_minutes() -> None:
@@ -139,6 +140,15 @@ def test_recording_tells_when_the_verdict_has_turned() -> None:
     assert (probing.since, probing.reason) == (102.0, "status 500")
     assert [probing.record(None, 110.0 + second) for second in range(3)] == [False, True, False]
     assert (probing.since, probing.reason, probing.verdict) == (111.0, None, Verdict.HEALTHY)
+
+
+def test_the_reason_is_told_while_it_matters() -> None:
+    probing = Probing(PROBED, 100.0)
+    reasons = []
+    for failure in ("refused", None, "refused", "refused", "no answer", None, None):
+        probing.record(failure, 100.0)
+        reasons.append(probing.reason)
+    assert reasons == ["refused", None, "refused", "refused", "no answer", "no answer", None]
 
 
 def test_the_first_probes_are_spread_over_the_interval_and_the_next_ones_jitter_by_a_tenth() -> None:
