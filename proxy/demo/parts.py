@@ -1,4 +1,4 @@
-"""The demo's processes: started in an order, watched, ended in the opposite one.
+"""The demo's processes: started in an order, watched, started again if need be, ended in the opposite order.
 
 A part never outlives the demo, even one that is killed, and a Ctrl-C in the terminal reaches only the demo, which then
 ends its parts in order.
@@ -21,6 +21,7 @@ from proxy.demo.errors import PartFailed
 
 STOP_SECONDS = 15.0
 TAIL_LINES = 12
+TRUSTED_AFTER_SECONDS = 10.0
 _LOOK_EVERY_SECONDS = 0.05
 _PR_SET_PDEATHSIG = 1
 
@@ -46,9 +47,11 @@ class Part:
     """One process of a job."""
 
     def __init__(self, job: Job, layer: Layer, folder: Path | None = None) -> None:
+        self.job = job
         self.name = job.name
         self.layer = layer
         self._log = job.log
+        self._started = clock.monotonic()
         with job.log.open("ab") as sink:
             self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and modules, and what the demo needs
                 job.command,
@@ -73,6 +76,12 @@ class Part:
     def has_ended(self) -> bool:
         return self.ended is not None
 
+    def is_older_than(self, seconds: float) -> bool:
+        return clock.monotonic() - self._started > seconds
+
+    def how_it_ended(self) -> str:
+        return _said(self.ended or 0)
+
     def tail(self) -> str:
         """The last lines of its log."""
         lines = self._log.read_text(encoding="utf-8", errors="replace").splitlines()
@@ -95,8 +104,9 @@ class Part:
 class Parts:
     """The parts that must live for as long as the demo does; as a block, until its end."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, trusted_after_seconds: float = TRUSTED_AFTER_SECONDS) -> None:
         self._parts: list[Part] = []
+        self._trusted_after_seconds = trusted_after_seconds
 
     def start(self, job: Job, layer: Layer = Layer.SHOP, *, folder: Path | None = None) -> Part:
         """In `folder`, or where we are."""
@@ -104,11 +114,22 @@ class Parts:
         self._parts.append(part)
         return part
 
+    def find(self, name: str) -> Part:
+        return next(part for part in self._parts if part.name == name)
+
     def check(self) -> None:
         """Raises `PartFailed` when one has ended."""
         for part in self._parts:
             if part.ended is not None:
-                raise PartFailed(f"{part.name} ended by itself ({_said(part.ended)})", part.tail())
+                raise PartFailed(f"{part.name} ended by itself ({part.how_it_ended()})", part.tail())
+
+    def let_go(self) -> list[Part]:
+        """Members of the shop that had lived for a while and have ended: no parts any more. Otherwise as `check`."""
+        aged = [part for part in self._parts if part.is_older_than(self._trusted_after_seconds)]
+        gone = [part for part in aged if part.layer is Layer.SHOP and part.has_ended()]
+        self._parts = [part for part in self._parts if part not in gone]
+        self.check()
+        return gone
 
     def run(self, *jobs: Job, within: float, layer: Layer = Layer.SHOP, folder: Path | None = None) -> None:
         """Run commands to their ends, side by side. Raises `PartFailed` when one of them fails, or a part ends."""
@@ -121,7 +142,7 @@ class Parts:
             for part in running:
                 self.wait_until(part.has_ended, part, within=within)
                 if part.ended:
-                    raise PartFailed(f"{part.name} failed ({_said(part.ended)})", part.tail())
+                    raise PartFailed(f"{part.name} failed ({part.how_it_ended()})", part.tail())
 
     def wait_until(self, ready: Callable[[], bool], part: Part, *, within: float) -> None:
         """Raises `PartFailed` when a part ends, or when `ready`, which is about `part`, does not come true in time."""

@@ -1,6 +1,6 @@
 """The demo to play with: says where everything is, then one line whenever a route moves, fails or comes back.
 
-It runs until it is interrupted or a part ends.
+It runs until it is interrupted or breaks. A member of the shop that is killed is started again, to show what that does.
 """
 
 import http.client
@@ -9,6 +9,7 @@ import shutil
 import sys
 import time
 from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from proxy import clock
@@ -16,7 +17,7 @@ from proxy.control.token import find_token
 from proxy.demo import page
 from proxy.demo.foundation import MEMBERS, Choice
 from proxy.demo.moves import Console, Seen, moves
-from proxy.demo.parts import Parts
+from proxy.demo.parts import Part, Parts
 from proxy.demo.place import Place, shown
 from proxy.demo.system import Size, System, running
 from proxy.demo.tour import any_sku, visited
@@ -26,10 +27,11 @@ from proxy.demo.web import Client
 SIZE = Size(products=120, orders=400, users=40)
 LOOK_EVERY_SECONDS = 0.25
 PAUSE_SECONDS = 0.2
+AWAY_SECONDS = 8.0  # enough to send a request or two to a shop that lacks a member
 
 
 def play(place: Place, choice: Choice) -> None:
-    """Run until `KeyboardInterrupt`. Raises `PartFailed` when a part ends before."""
+    """Run until `KeyboardInterrupt`. Raises `PartFailed` when a part ends before that is not started again."""
     page.heading("Starting a Django monolith, three services and the proxy; some seconds …")
     with running(place, SIZE, choice) as system:
         with Client(place.ports.public) as client:
@@ -89,6 +91,8 @@ def _say_what_to_try(system: System, product: str) -> None:
         page.line(f"# {what}", dim=True)
         page.line(command)
     page.line("# let the services write orders, payments and stock: docs/reference-system.md", dim=True)
+    page.line("# kill a member of the shop: it is away for some seconds, and what waited for it goes on", dim=True)
+    page.line(f"kill -9 {system.parts.find('the inventory service').pid}")
 
 
 def _edit(file: str, before: str, after: str) -> str:
@@ -105,11 +109,11 @@ def _program() -> str:
 
 
 def _watch(parts: Parts, console: Console, traffic: Traffic, answered: dict[str, Sample]) -> None:
-    seen = console.look()
+    seen, absences = console.look(), Absences(parts)
     while True:
-        parts.check()
+        told = [*absences.look()]
         now = _look(console, seen)
-        for text, well in (*told_by_console(seen, now), *told_by_visitors(answered, traffic.drain())):
+        for text, well in (*told, *told_by_console(seen, now), *told_by_visitors(answered, traffic.drain())):
             page.line(f"{clock.now().astimezone():%H:%M:%S}  {text}", fg="green" if well else "red")
         seen = now
         time.sleep(LOOK_EVERY_SECONDS)
@@ -120,6 +124,25 @@ def _look(console: Console, before: Seen) -> Seen:
         return console.look()
     except (OSError, http.client.HTTPException):  # a control process that is being started again
         return before
+
+
+@dataclass(slots=True)
+class Absences:
+    """Members of the shop that have ended, and when each is started again."""
+
+    parts: Parts
+    away_seconds: float = AWAY_SECONDS
+    _due: list[tuple[float, Part]] = field(default_factory=list)
+
+    def look(self) -> Iterator[tuple[str, bool]]:
+        """Starts those whose time has come, and says what has happened. Raises `PartFailed` as `Parts.let_go`."""
+        now = clock.monotonic()
+        for part in self.parts.let_go():
+            self._due.append((now + self.away_seconds, part))
+            yield f"{part.name} ended ({part.how_it_ended()}); in {self.away_seconds:.0f} s it is started again", False
+        while self._due and self._due[0][0] <= now:
+            _, part = self._due.pop(0)
+            yield f"{part.name} is started again, as process {self.parts.start(part.job, part.layer).pid}", True
 
 
 def told_by_console(before: Seen, now: Seen) -> Iterator[tuple[str, bool]]:

@@ -159,7 +159,7 @@ def test_the_tour_holds_on_a_real_broker_and_a_real_postgresql(tmp_path: Path) -
     assert pids(mark["STRANGLER_TEST_MARK"]) == []
 
 
-def test_a_demo_tells_what_happens_and_which_part_died(demo: Demo) -> None:
+def test_a_demo_tells_what_happens_starts_a_member_again_and_ends_with_its_proxy(demo: Demo) -> None:
     demo.wait_for("Ctrl-C ends it all.")
     assert "alice-pass" in demo.process.output
     assert (demo.folder / "var" / "demo" / "shop.env").stat().st_mode & 0o077 == 0
@@ -170,9 +170,15 @@ def test_a_demo_tells_what_happens_and_which_part_died(demo: Demo) -> None:
     demo.wait_for('refused: var/demo/routes.yaml:33:12: "cutovr" is not a stage')
     (inventory,) = demo.pids("extracted_services.inventory")
     os.kill(inventory, signal.SIGKILL)
+    demo.wait_for("the inventory service ended (signal SIGKILL)")
+    demo.wait_for("now 502 from the service (before: 200 from the service)")
+    demo.wait_for("now 200 from the service (before: 502 from the service)")
+    (again,) = demo.pids("extracted_services.inventory")
+    assert f"the inventory service is started again, as process {again}\n" in demo.process.output
+    os.kill(min(demo.pids("-m proxy serve")), signal.SIGKILL)
     assert demo.process.wait(within=HANGS_AFTER_SECONDS) == 1
-    assert "strangler demo: the inventory service ended by itself (signal SIGKILL)" in demo.process.output
-    assert '"service": "inventory"' in demo.process.output
+    assert "strangler demo: the proxy ended by itself (signal SIGKILL)" in demo.process.output
+    assert '"upstream_ms": ' in demo.process.output
     assert "Traceback" not in demo.process.output
     assert demo.pids() == []
 

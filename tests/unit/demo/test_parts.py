@@ -1,4 +1,7 @@
-"""Processes of a demo: what stands upon others ends before them, and what fails is told with its last words."""
+"""Processes of a demo: what stands upon others ends before them, and what fails is told with its last words.
+
+A member that had lived is let go when it ends, to be started again; one that never did is a failure.
+"""
 
 import sys
 from pathlib import Path
@@ -6,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from proxy.demo.errors import PartFailed
-from proxy.demo.parts import Job, Layer, Parts
+from proxy.demo.parts import Job, Layer, Part, Parts
 
 NOTES_ITS_END = """
 import pathlib, signal, sys, time
@@ -40,3 +43,28 @@ def test_commands_run_side_by_side_and_one_that_fails_is_named_with_its_last_lin
     with pytest.raises(PartFailed, match=r"bad failed \(exit code 1\)") as failed:
         Parts().run(good, bad, within=30)
     assert failed.value.log == "no ink"
+
+
+def ended(parts: Parts, folder: Path, layer: Layer) -> Part:
+    part = parts.start(job("brief", "print('fine')", folder), layer)
+    part.stop()
+    return part
+
+
+def test_a_member_of_the_shop_that_had_lived_is_let_go(tmp_path: Path) -> None:
+    parts = Parts(trusted_after_seconds=0)
+    part = ended(parts, tmp_path, Layer.SHOP)
+    assert parts.let_go() == [part]
+    assert parts.let_go() == []
+
+
+@pytest.mark.parametrize(
+    ("layer", "trusted_after_seconds"),
+    [(Layer.SHOP, 3600.0), (Layer.FRONT, 0.0), (Layer.FOUNDATION, 0.0)],
+    ids=["a-member-that-never-lived", "the-proxy", "a-broker"],
+)
+def test_anything_else_that_ends_is_a_failure(tmp_path: Path, layer: Layer, trusted_after_seconds: float) -> None:
+    parts = Parts(trusted_after_seconds=trusted_after_seconds)
+    ended(parts, tmp_path, layer)
+    with pytest.raises(PartFailed, match="brief ended by itself"):
+        parts.let_go()

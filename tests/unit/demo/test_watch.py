@@ -1,8 +1,12 @@
 """What a running demo says, told as a story of answers and of what the console reported."""
 
+import sys
+from pathlib import Path
+
 from proxy.demo.moves import Seen
+from proxy.demo.parts import Job, Parts
 from proxy.demo.traffic import Sample
-from proxy.demo.watch import told_by_console, told_by_visitors
+from proxy.demo.watch import Absences, told_by_console, told_by_visitors
 
 FROM_MONOLITH = Sample("/api/stock/FIG-1", 200, "legacy")
 FROM_SERVICE = Sample("/api/stock/FIG-1", 200, "service")
@@ -42,3 +46,24 @@ def test_a_refused_file_is_told_once_and_so_is_its_repair() -> None:
 def test_a_moved_route_is_told_with_its_revision() -> None:
     before, after = Seen("a", {"stock": "legacy"}, None), Seen("b", {"stock": "cutover"}, None)
     assert list(told_by_console(before, after)) == [("stock moved from legacy to cutover (revision b)", True)]
+
+
+def test_a_member_that_ends_is_told_and_after_a_while_started_again(tmp_path: Path) -> None:
+    with Parts(trusted_after_seconds=0) as parts:
+        sleeper = [sys.executable, "-c", "import time; time.sleep(600)"]
+        first = parts.start(Job("the painter", sleeper, {}, tmp_path / "painter.log"))
+        at_once, later = Absences(parts, away_seconds=0), Absences(parts, away_seconds=3600)
+        assert list(at_once.look()) == []
+        first.stop()
+        ((ended, ended_well), (again, again_well)) = at_once.look()
+        assert ended == "the painter ended (signal SIGTERM); in 0 s it is started again"
+        second = parts.find("the painter")
+        assert (again, ended_well, again_well) == (
+            f"the painter is started again, as process {second.pid}",
+            False,
+            True,
+        )
+        assert second.pid != first.pid
+        second.stop()
+        assert [well for _, well in later.look()] == [False]
+        assert list(later.look()) == []
