@@ -11,7 +11,7 @@ help: ## show this list
 
 $(VENV)/.installed: requirements.txt pyproject.toml
 	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) not found: install Python 3.11 or newer, or call make PYTHON=/path/to/python3"; exit 1; }
-	@echo "Setting up $(VENV): about a minute, once"
+	@echo "Setting up $(VENV): a minute or two, once"
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --require-hashes --requirement requirements.txt
 	$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
@@ -19,7 +19,7 @@ $(VENV)/.installed: requirements.txt pyproject.toml
 
 install: $(VENV)/.installed ## create .venv with everything pinned (reused by all targets)
 
-demo: install ## monolith, service, proxy and traffic; Ctrl-C ends it. DEMO_ONCE=1: a scripted tour
+demo: install ## the shop behind the proxy; Ctrl-C ends it. DEMO_ONCE=1: a tour. Also: DEMO_BROKER=kafka, DEMO_DB=postgres
 	$(BIN)/strangler demo $(if $(DEMO_ONCE),--once)
 
 test: install ## run every test
