@@ -168,10 +168,7 @@ class _Decoder:
         if kind == "missing":
             return Problem(place, f'"{location[-1]}" is missing')
         if kind == "too_long":
-            most = error["ctx"]["max_length"]
-            return Problem(
-                place, f"{_named(location)} has {error['ctx']['actual_length']} entries; at most {most} are taken"
-            )
+            return Problem(place, f"{_named(location)} has more than {error['ctx']['max_length']} entries")
         if kind in _WRONG_KIND:
             return Problem(place, f"{_named(location)} must be {_WRONG_KIND[kind]}", self._keys_hint(location))
         refused = error.get("ctx", {}).get("error")

@@ -35,8 +35,9 @@ def condition(value: object) -> Conditions:
 
 def merge(parts: Iterable[Conditions]) -> Conditions:
     """All of them as one."""
-    errors = {error for part in parts for error in part.errors}
-    statuses = {status for part in parts for status in part.statuses}
+    given = tuple(parts)
+    errors = {error for part in given for error in part.errors}
+    statuses = {status for part in given for status in part.statuses}
     return Conditions(tuple(error for error in ErrorCondition if error in errors), tuple(sorted(statuses)))
 
 

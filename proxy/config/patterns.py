@@ -119,6 +119,8 @@ def regex(value: object) -> str:
 def probe_path(value: object) -> str:
     """The path that an endpoint is asked for its health."""
     given = text(value)
+    if "?" in given:
+        raise Refused(value, "has a ? in it: an endpoint is asked for a path alone")
     check_path(given)
     return given
 

@@ -33,6 +33,15 @@ def problems(text: str | bytes, environ: Mapping[str, str] | None = None) -> lis
     return []
 
 
+def problem_at_mark(text: str) -> str:
+    """What is said of `text`, in which » stands before what is wrong; fails unless it is said of that place."""
+    line = text[: text.index("»")].count("\n") + 1
+    column = text.splitlines()[line - 1].index("»") + 1
+    place, said = f"routes.yaml:{line}:{column}: ", one_problem(text.replace("»", ""))
+    assert said.startswith(place), said
+    return said.removeprefix(place)
+
+
 def one_problem(text: str | bytes, environ: Mapping[str, str] | None = None) -> str:
     found = problems(text, environ)
     assert len(found) == 1, found

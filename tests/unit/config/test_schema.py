@@ -50,6 +50,41 @@ def test_every_key_has_a_description_that_an_editor_can_show() -> None:
     assert missing == []
 
 
+@pytest.mark.parametrize(
+    ("section", "defaults"),
+    [
+        (
+            "RetrySection",
+            {"attempts": 2, "backoff": "25ms", "budget": "20%", "on": ["connect_error", "reset", 502, 503, 504]},
+        ),
+        (
+            "BreakerSection",
+            {
+                "open_at": "50%",
+                "window": "10s",
+                "min_requests": 20,
+                "try_again_after": "5s",
+                "on": ["connect_error", "timeout", "reset", "5xx"],
+            },
+        ),
+        ("EjectSection", {"after": 5, "base": "5s", "max_share": "50%"}),
+        ("BulkheadSection", {"queue": 0, "max_wait": "1s"}),
+        ("HealthSection", {"every": "5s", "timeout": "2s", "rise": 2, "fall": 3, "expect": "200-399"}),
+        (
+            "FallbackSection",
+            {
+                "on": ["connect_error", "timeout", "reset", 502, 503, 504],
+                "methods": ["GET", "HEAD"],
+                "budget": "100%",
+            },
+        ),
+    ],
+)
+def test_an_editor_shows_defaults_as_the_file_would_say_them(section: str, defaults: dict[str, object]) -> None:
+    properties = routes_schema()["definitions"][section]["properties"]
+    assert {key: value["default"] for key, value in properties.items() if "default" in value} == defaults
+
+
 def test_defaults_are_written_as_in_the_file() -> None:
     limits = routes_schema()["definitions"]["LimitsSection"]["properties"]
     assert {key: value["default"] for key, value in limits.items()} == {
@@ -82,6 +117,17 @@ def test_the_shops_file_satisfies_the_schema(path: str) -> None:
         with_route('name: r\nmatch: { path: { regex: "/a+" } }\nstage: "${S:-legacy}"'),
         with_route("name: r\nmatch: /a/**\nto: orders\nstage: cutover\nrewrite: { prefix: /b }"),
         with_route("name: r\nmatch: /a\nstage: retired\nrespond: { status: 410, sunset: 2027-01-01 }"),
+        BASE.replace('8101" }', '8101", retry: { attempts: 3, budget: 12.5%, on: [timeout, 503, "502", 5xx] } }'),
+        BASE.replace('8101" }', '8101", breaker: {}, eject: { max_share: 0% }, bulkhead: { max_in_flight: 1 } }'),
+        BASE.replace('8101" }', '8101", balance: round_robin, slow_start: 0s, health: { path: /, expect: 2xx } }'),
+        BASE.replace('8101" }', '8101", balance: { by: consistent_hash, key: { cookie: sid } } }'),
+        BASE.replace('8101" }', '8101", health: { path: /, expect: [200, 300-301] }, timeout: { total: 1m } }'),
+        BASE.replace('url: "http://127.0.0.1:8101"', "discover: endpoints.yaml"),
+        BASE.replace('url: "http://127.0.0.1:8101"', 'discover: { url: "dns://h:1", resolver: "127.0.0.1:53" }'),
+        with_route("name: r\nmatch: /a\nto: orders\nfallback: { on: [404, reset], methods: [GET], budget: 50% }"),
+        with_route("name: r\nmatch: /a\nrate_limit: 300/m"),
+        with_route("name: r\nmatch: /a\nrate_limit: { rate: 0.5/s, burst: 5, key: { header: X-A } }"),
+        with_route("name: r\nmatch: /a\naggregate: { a: { from: orders, get: /a, default: [{ b: null }] } }"),
     ],
 )
 def test_what_the_decoder_takes_the_schema_takes(text: str) -> None:
@@ -102,6 +148,18 @@ def test_what_the_decoder_takes_the_schema_takes(text: str) -> None:
         with_route("name: r\nmatch: /a\ncanary: { weight: 1 }"),
         with_route("name: r\nmatch: { headers: { X-A: 1 } }"),
         with_route("name: r"),
+        BASE.replace('8101" }', '8101", retry: { attempts: 11 } }'),
+        BASE.replace('8101" }', '8101", retry: { budget: 0.2 } }'),
+        BASE.replace('8101" }', '8101", breaker: { on: [gone] } }'),
+        BASE.replace('8101" }', '8101", bulkhead: {} }'),
+        BASE.replace('8101" }', '8101", balance: random }'),
+        BASE.replace('8101" }', '8101", balance: { by: consistent_hash, key: user } }'),
+        BASE.replace('8101" }', '8101", health: { path: ok } }'),
+        BASE.replace('url: "http://127.0.0.1:8101"', "discover: orders.internal"),
+        with_route("name: r\nmatch: /a\nto: orders\nfallback: { methods: [POST] }"),
+        with_route("name: r\nmatch: /a\nrate_limit: 50"),
+        with_route("name: r\nmatch: /a\naggregate: { _a: { from: orders, get: /a } }"),
+        with_route("name: r\nmatch: /a\naggregate: { a: { get: /a } }"),
     ],
 )
 def test_what_one_key_shows_to_be_wrong_the_schema_refuses_too(text: str) -> None:

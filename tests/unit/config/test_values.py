@@ -387,3 +387,53 @@ def test_upgrades_are_protocol_names_other_than_websocket() -> None:
     for text in ("WebSocket", "a b", "a/b/c"):
         with pytest.raises(Refused):
             http_fields.upgrade(text)
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [("25%", 0.25), ("0%", 0.0), ("100%", 1.0), ("0.5%", 0.005), ("99.9%", 0.999), ("12.3456%", 0.123456)],
+)
+def test_a_share_is_a_number_of_hundredths(written: str, meant: float) -> None:
+    assert values.share(0)(written) == meant
+    assert values.format_share(meant) == written
+
+
+@pytest.mark.parametrize(
+    ("written", "hint"),
+    [
+        (25, "write 25%"),
+        (0.25, "write 25%"),
+        (0, "write 0%"),
+        (1.5, "write 1.5%"),
+        ("25", "a number and %"),
+        (True, "%"),
+    ],
+)
+def test_a_share_without_its_sign_is_refused(written: object, hint: str) -> None:
+    with pytest.raises(Refused) as caught:
+        values.share(0)(written)
+    assert hint in str(caught.value.hint)
+
+
+def test_a_share_stays_within_its_bounds() -> None:
+    with pytest.raises(Refused, match="is not between 10% and 50%"):
+        values.share(0.1, 0.5)("51%")
+
+
+@pytest.mark.parametrize(("written", "meant"), [("50/s", 50.0), ("300/m", 5.0), ("36/h", 0.01), ("0.5/s", 0.5)])
+def test_a_rate_is_given_in_times_a_second(written: str, meant: float) -> None:
+    assert values.rate(written) == pytest.approx(meant)
+
+
+@pytest.mark.parametrize(
+    "written", ["50", "50/d", "-1/s", "/s", "50 /s", "0/s", "999999999/s", 50, 0.5, True, [], None]
+)
+def test_a_rate_has_a_unit_and_lets_something_through(written: object) -> None:
+    with pytest.raises(Refused):
+        values.rate(written)
+
+
+def test_a_duration_may_have_a_longest() -> None:
+    assert values.duration(timedelta(0), timedelta(minutes=1))("60s") == timedelta(minutes=1)
+    with pytest.raises(Refused, match="is longer than 1m"):
+        values.duration(timedelta(0), timedelta(minutes=1))("61s")
