@@ -19,3 +19,7 @@ def now() -> datetime:
 def chance(seed: int | None = None) -> random.Random:
     """A source of chance; seeded from the system's entropy unless a seed is given."""
     return random.Random(getrandbits(128) if seed is None else seed)  # noqa: S311 - ids and jitter, never secrets
+
+
+draw: Callable[[], float] = chance().random
+"""Uniform in [0, 1), another each time."""

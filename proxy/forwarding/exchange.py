@@ -1,107 +1,51 @@
 """One request, from its decision to the end of its answer: the core that every server side shares.
 
 An exchange owns at most one upstream connection at a time, knows what may still be repeated, and ends exactly once.
-It never waits: it is driven by its client, by its upstream, and by the forwarder's clock.
+It never waits: it is driven by its client, by its upstream, and by the forwarder's clock. Until something of an answer
+went to the client, a try that failed may be followed by another one, or by one at the monolith in the service's place.
 """
 
 from __future__ import annotations
 
 import asyncio
-import ssl
+import logging
 from dataclasses import replace
-from enum import IntEnum
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import Final
 
-from proxy.forwarding.outcome import STATUS, UPSTREAM_BLAMED, Outcome
-from proxy.forwarding.plan import Plan
-from proxy.forwarding.pool import EndpointPool
-from proxy.forwarding.render import decision_line, edit_answer, render_request
-from proxy.forwarding.upstream import UpstreamConnection
-from proxy.wire.head import RequestHead
+from proxy.forwarding.outcome import STATUS, UNABLE, Outcome
+from proxy.forwarding.render import decision_line, edit_answer
+from proxy.forwarding.tries import (
+    BODY,
+    CONNECT,
+    DONE,
+    QUEUED,
+    REPEATABLE,
+    REQUEST,
+    RESPONSE,
+    TUNNEL,
+    Tries,
+)
 from proxy.wire.problem import LocalAnswer, problem
 from proxy.wire.refusal import BadAnswer
 from proxy.wire.response import Body, ResponseHead
 
-if TYPE_CHECKING:
-    from proxy.forwarding.forwarder import Forwarder
-    from proxy.forwarding.origin import Origin
-
-# RFC 9110 sections 9.2.1 and 9.2.2: what may be sent again when a pooled connection turns out to be dead.
-REPEATABLE: Final = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
-
-
 ANSWERED: Final = Outcome.ANSWERED
 
-
-class Phase(IntEnum):
-    """What an exchange waits for; each has its own time limit."""
-
-    CONNECT = 0
-    REQUEST = 1  # the client's body
-    RESPONSE = 2  # the upstream's head
-    BODY = 3  # the rest of the answer
-    TUNNEL = 4
-    DONE = 5
+logger = logging.getLogger("strangler.forwarding")
 
 
-# An enum's members are slow to reach; these names are for the data path.
-CONNECT: Final = Phase.CONNECT
-REQUEST: Final = Phase.REQUEST
-RESPONSE: Final = Phase.RESPONSE
-BODY: Final = Phase.BODY
-TUNNEL: Final = Phase.TUNNEL
-DONE: Final = Phase.DONE
-
-
-class Client(Protocol):
-    """The server side of an exchange: one request of one client connection."""
-
-    http11: bool
-
-    def send_interim(self, head: ResponseHead) -> None: ...
-    def send_head(self, exchange: Exchange, head: ResponseHead, body: Body, data: bytes, last: bool) -> None: ...
-    def send_data(self, data: bytes, last: bool) -> None: ...
-    def send_local(self, exchange: Exchange, answer: LocalAnswer) -> None: ...
-    def switch(self, exchange: Exchange, upstream: UpstreamConnection, head: ResponseHead, data: bytes) -> None: ...
-    def abort(self) -> None: ...
-    def pause_reading(self) -> None: ...
-    def resume_reading(self) -> None: ...
-    @property
-    def stalled(self) -> bool: ...
-
-
-class Exchange:
+class Exchange(Tries):
     """A request on its way. What stands on the class is how each begins."""
 
-    connection: UpstreamConnection | None = None
-    pool: EndpointPool | None = None
-    answered = False  # a head of an answer has gone to the client
-    request_done = False  # the whole request body has been given to the upstream
-    retried = False
+    limited = 0.0  # refused by a rate limit: the seconds after which its client may come again
+    retried = False  # because a kept connection had been closed
     tells_decision = False  # to a trusted caller
     answer: LocalAnswer | None = None  # of our own, instead of anybody's
-    phase = CONNECT
+    outcome = Outcome.ANSWERED  # how it ended, as soon as it has
     status = 0
     bytes_sent = 0
     head_at: float | None = None  # when the upstream's head came
-    upgrade = b""
-    request_id = b""
-    trace = b""  # the field lines of its trace, for the upstream
     _upstream_full = False
-    _first = b""  # what was sent behind the head, kept while it may be sent again
-    _held: list[bytes] | None = None  # body that came while the connection was being made
-    _connecting: asyncio.Task[None] | None = None
-
-    def __init__(
-        self, forwarder: Forwarder, client: Client, head: RequestHead, plan: Plan, origin: Origin, at: float
-    ) -> None:
-        self.forwarder = forwarder
-        self.client = client
-        self.head = head
-        self.method = head.method
-        self.plan = plan
-        self.origin = origin
-        self.started = self.since = at
 
     # from the client
 
@@ -109,19 +53,41 @@ class Exchange:
         """Begin. `first` is what is there of the body, framed for the wire; `last`: that is all of it."""
         group = self.plan.group
         self.request_done = last
-        if group is None or self.answer is not None:
-            self._answer_here()
+        self._first = first
+        if group is None or self.answer is not None or self.limited:
+            self._begin_here()
             return
         self.forwarder.in_flight.add(self)
-        self._first = first
-        pool = self.pool = group.only or group.choose()
-        connection = pool.take(self.method in REPEATABLE)
-        if connection is None:
-            self._connect()
+        if group.only is not None:
+            self.attempt(group.only)
         else:
-            self.connection = connection
-            self.phase = RESPONSE if last else REQUEST
-            connection.begin(self, render_request(self, pool, first))
+            self._begin_guarded(group)
+
+    def _begin_here(self) -> None:
+        """No one upstream answers this request."""
+        if self.limited:
+            self.fail(Outcome.RATE_LIMITED, retry_after=self.limited)
+        elif self.answer is None and self.plan.aggregate:
+            self.phase = RESPONSE
+            self.forwarder.in_flight.add(self)
+            self._task = asyncio.get_running_loop().create_task(self._compose())
+        else:
+            self._answer_here()
+
+    async def _compose(self) -> None:
+        try:
+            answer = await self.forwarder.compose(self)
+        except Exception:  # a defect must not leave a client waiting
+            logger.exception("request %s could not be composed", self.request_id.decode("ascii"))
+            self._task = None
+            self.fail(Outcome.BAD_ANSWER)
+            return
+        self._task = None
+        if self.phase is not DONE:
+            self.status = answer.status
+            self.bytes_sent = len(answer.body)
+            self._finish(ANSWERED)
+            self._answer_locally(answer)
 
     def send_body(self, data: bytes, *, last: bool) -> None:
         """More of the request body, framed for the wire."""
@@ -151,38 +117,6 @@ class Exchange:
         if self.connection is not None:
             self.connection.resume_reading()
 
-    # towards the upstream
-
-    def _connect(self) -> None:
-        self.phase = CONNECT
-        self._held = []
-        if not self.request_done:
-            self.client.pause_reading()
-        self._connecting = asyncio.get_running_loop().create_task(self._open())
-
-    async def _open(self) -> None:
-        assert self.pool is not None
-        try:
-            connection = await self.pool.connect()
-        except (OSError, ssl.SSLError, ValueError) as error:
-            self._connecting = None
-            self.fail(Outcome.CONNECT_ERROR, log=f"{type(error).__name__}: {error}")
-            return
-        self._connecting = None
-        if self.phase is not CONNECT:  # ended meanwhile
-            connection.close()
-            return
-        self.since = self.forwarder.monotonic()
-        self.connection = connection
-        self.phase = RESPONSE if self.request_done else REQUEST
-        body = b"".join((self._first, *(self._held or ())))
-        if self._held:
-            self._first = b""  # not all of the body is kept
-        self._held = None
-        connection.begin(self, render_request(self, self.pool, body))
-        if not self.request_done:
-            self.client.resume_reading()
-
     # from the upstream
 
     def receive_interim(self, head: ResponseHead) -> None:
@@ -191,9 +125,14 @@ class Exchange:
             self.client.send_interim(head)
 
     def receive_head(self, head: ResponseHead, body: Body, data: bytes, last: bool) -> None:
+        status = head.status
+        if status in self.plan.watched and self._turn_away(head, last):
+            return
         now = self.head_at = self.forwarder.monotonic()
         self.answered = True
-        self.status = head.status
+        self.status = status
+        if self.passage is not None:
+            self.passage.settle(None, status, now)
         self.bytes_sent = len(data)
         if self.plan.edits or head.location:
             head = edit_answer(self, head)
@@ -231,6 +170,8 @@ class Exchange:
         self.answered = True
         self.status = 101
         self.head_at = self.forwarder.monotonic()
+        if self.passage is not None:
+            self.passage.settle(None, 101, self.head_at)
         self.phase = TUNNEL
         connection.receiver = None
         self.connection = None
@@ -262,16 +203,20 @@ class Exchange:
         self.client.resume_reading()
 
     def _may_repeat(self) -> bool:
-        # `_first` still is the whole body: nothing was sent behind it.
-        whole = self.request_done and (bool(self._first) or not self.head.has_body)
-        return whole and not self.retried and self.method in REPEATABLE
+        return not self.retried and self.method in REPEATABLE and self._has_whole_request()
 
     # ends
 
     def expire(self) -> None:
-        """The time limit of the phase is over."""
-        if self.phase is CONNECT:
+        """The time limit of the phase is over, or that of the whole."""
+        if self.phase is TUNNEL:
+            return  # no limit but that of a drain
+        if self.forwarder.now - self.started > self.plan.seconds.total:
+            self.fail(Outcome.TOTAL_TIMEOUT)
+        elif self.phase is CONNECT:
             self.fail(Outcome.CONNECT_TIMEOUT)
+        elif self.phase is QUEUED:
+            self.fail(Outcome.BULKHEAD_TIMEOUT)
         elif self.phase is REQUEST and not self._upstream_full:
             self.fail(Outcome.BODY_TIMEOUT)
         elif self.phase in (REQUEST, RESPONSE):
@@ -282,13 +227,8 @@ class Exchange:
         elif self.phase is BODY:
             self.fail(Outcome.IDLE_TIMEOUT)
 
-    def fail(self, outcome: Outcome, detail: str | None = None, *, log: str = "") -> None:
+    def _end_with(self, outcome: Outcome, detail: str | None, retry_after: float) -> None:
         """End with an error: as an answer of our own, or, behind the head of another, as a broken connection."""
-        if self.phase is DONE:
-            return
-        blamed = outcome in UPSTREAM_BLAMED
-        if blamed and self.pool is not None:
-            self.forwarder.report_failure(self, outcome, log)
         answered = self.answered
         if not answered:
             self.status = STATUS[outcome]
@@ -297,7 +237,7 @@ class Exchange:
             self.client.abort()
         else:
             request_id = self.request_id.decode("ascii")
-            self._answer_locally(problem(self.status, outcome.value, request_id, detail))
+            self._answer_locally(problem(self.status, outcome.value, request_id, detail, retry_after=retry_after))
 
     def _answer_here(self) -> None:
         """There is an answer of our own: nothing is sent anywhere."""
@@ -327,18 +267,26 @@ class Exchange:
         connection = self.connection
         if connection is not None:
             self.connection = None
+            state = connection.pool.state
+            if self.status in UNABLE or not self._trying:
+                self._end_try(failed=True, now=now)
+            else:
+                self._trying = False
+                state.in_flight -= 1
+                state.failures = 0
             connection.end(self.request_done, now)
+        if self.passage is not None:
+            self.passage.leave()
+            self.passage = None
 
     def _finish(self, outcome: Outcome) -> None:
-        if self._connecting is not None:
-            self._connecting.cancel()
-            self._connecting = None
-        connection, self.connection = self.connection, None
-        if connection is not None:
-            connection.close()
+        self.outcome = outcome
+        now = self.forwarder.monotonic()
+        self._drop_connection()
         self.phase = DONE
         self.forwarder.in_flight.discard(self)
-        self._record(outcome, self.forwarder.monotonic())
+        self._leave_upstream(now)
+        self._record(outcome, now)
 
     def _record(self, outcome: Outcome, now: float) -> None:
         self.plan.stats.observe(self.status, now - self.started)

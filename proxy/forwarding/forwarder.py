@@ -8,17 +8,20 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from email.utils import formatdate
 from typing import Final, Protocol
 
 from proxy import clock
-from proxy.config.model import Snapshot
-from proxy.forwarding.exchange import BODY, CONNECT, REQUEST, RESPONSE, Client, Exchange
+from proxy.config.model import Endpoint, Snapshot
+from proxy.forwarding.exchange import Exchange
+from proxy.forwarding.group import UpstreamGroup, Upstreams
+from proxy.forwarding.limits import Limiters
 from proxy.forwarding.origin import Origin
 from proxy.forwarding.outcome import Outcome
-from proxy.forwarding.plan import Active, Plan, Pools, activate
+from proxy.forwarding.plan import Active, Plan, activate
 from proxy.forwarding.pool import EndpointPool
+from proxy.forwarding.tries import BODY, CONNECT, QUEUED, REQUEST, RESPONSE, Client, Tries
 from proxy.forwarding.upstream import PARSER as RESPONSE_PARSER
 from proxy.observability.access_log import AccessLog, AccessRecord
 from proxy.observability.counters import Counters
@@ -26,7 +29,6 @@ from proxy.observability.tracing import IdSource, is_request_id, trace_id
 from proxy.routing.decision import Side, decide
 from proxy.routing.reserved import MAYBE_INTERNAL, is_internal
 from proxy.routing.table import RouteTable, compile_table
-from proxy.runtime.registry import Registry
 from proxy.wire.guard import refuse_unserved
 from proxy.wire.head import NO_EXTRAS, RequestHead
 from proxy.wire.problem import ALLOW_LINE, LocalAnswer, problem
@@ -45,6 +47,10 @@ TELL_SECONDS: Final = 5.0
 logger = logging.getLogger("strangler.forwarding")
 
 
+Compose = Callable[[Exchange], Awaitable[LocalAnswer]]
+"""Makes one answer of several. Cancelled when its client leaves; parts have their own time limits."""
+
+
 class Sweepable(Protocol):
     """A client connection, as far as time is concerned."""
 
@@ -54,7 +60,15 @@ class Sweepable(Protocol):
 class Forwarder:
     """Everything the exchanges of a process share. `now` is the time of the last tick, good enough for idleness."""
 
-    def __init__(self, snapshot: Snapshot, *, workers: int = 1, access_log: AccessLog | None = None) -> None:
+    def __init__(
+        self,
+        snapshot: Snapshot,
+        *,
+        workers: int = 1,
+        access_log: AccessLog | None = None,
+        compose: Compose | None = None,
+    ) -> None:
+        self._compose = compose
         self.counters = Counters()
         self.ids = IdSource()
         self.access_log = access_log
@@ -67,7 +81,8 @@ class Forwarder:
         self.clients: set[Sweepable] = set()
         self._told: dict[tuple[str, Outcome], tuple[float, int]] = {}  # what was logged when, and how often not
         self._workers = workers
-        self._pools: Pools = Registry(lambda key: EndpointPool(key, self.counters), EndpointPool.retire)
+        self._upstreams = Upstreams(self.counters, workers)
+        self._limiters = Limiters(workers)
         self.swap(snapshot)
 
     # configuration
@@ -77,7 +92,7 @@ class Forwarder:
 
         `table` is the snapshot's, where it has been compiled already.
         """
-        active = activate(snapshot, table or compile_table(snapshot), self._pools, self.counters)
+        active = activate(snapshot, table or compile_table(snapshot), self._upstreams, self._limiters, self.counters)
         limits = snapshot.listen.limits
         self.active: Active = active
         self._told.clear()  # so it holds no more than the endpoints of one snapshot and their kinds of failure
@@ -90,8 +105,16 @@ class Forwarder:
 
     def reload_certificates(self) -> None:
         """Read CA bundles of upstreams again, for connections made from now on. Raises OSError; then all stay."""
-        for commit in [pool.renew_tls() for pool in self._pools.values()]:
+        for commit in [pool.renew_tls() for pool in self._upstreams.pools()]:
             commit()
+
+    def apply_endpoints(self, upstreams: Mapping[str, tuple[Sequence[Endpoint], frozenset[str]]]) -> None:
+        """What discovery and probes say: by upstream, its endpoints, and the URLs of those that are not well.
+
+        The endpoints of an upstream that names its own in the file are left alone. Raises OSError when a CA bundle
+        cannot be read; then nothing has changed.
+        """
+        self._upstreams.apply(upstreams)
 
     # the request's way
 
@@ -126,7 +149,9 @@ class Forwarder:
             exchange.answer = LAST_HOP_ANSWER
         if extras.upgrade:
             exchange.upgrade = _agreed_upgrade(head, plan)
-        if extras is NO_EXTRAS and not steers:
+        if plan.limiter is not None:
+            exchange.limited = plan.limiter.wait(head, origin, exchange.started)
+        elif extras is NO_EXTRAS and not steers:
             origin.head, origin.plan = head, plan
         return exchange
 
@@ -138,9 +163,15 @@ class Forwarder:
             self.access_log.write(_refused(refusal, peer, request_id, self.active.snapshot.revision))
         return problem(refusal.status, refusal.outcome, request_id.decode("ascii"), refusal.detail), request_id
 
+    async def compose(self, exchange: Exchange) -> LocalAnswer:
+        """The answer to a request whose route is an aggregate."""
+        if self._compose is None:
+            raise RuntimeError("nobody here composes answers")
+        return await self._compose(exchange)
+
     # observation
 
-    def report_failure(self, exchange: Exchange, outcome: Outcome, detail: str) -> None:
+    def report_failure(self, exchange: Tries, outcome: Outcome, detail: str) -> None:
         group, pool = exchange.plan.group, exchange.pool
         assert group is not None
         assert pool is not None
@@ -157,8 +188,12 @@ class Forwarder:
             exchange.request_id.decode("ascii"), f"; {untold} more like it before" if untold else "",
         )  # fmt: skip
 
+    def report_ejection(self, group: UpstreamGroup, pool: EndpointPool) -> None:
+        seconds = pool.state.out_until - self.monotonic()
+        logger.warning("upstream %s at %s: left out for %.0f s after failures in a row", group.name, pool.name, seconds)
+
     def log(self, exchange: Exchange, outcome: Outcome, now: float) -> None:
-        if self.access_log is None or not exchange.origin.active.log_errors:
+        if self.access_log is None or not exchange.origin.active.log_errors or exchange.plan.quiet:
             return
         decision, head, pool = exchange.plan.decision, exchange.head, exchange.pool
         self.access_log.write(
@@ -187,12 +222,16 @@ class Forwarder:
         """All counters, with the gauges brought up to date."""
         self.counters.gauges.in_flight = len(self.in_flight)
         self.counters.gauges.connections = len(self.clients)
-        self.counters.gauges.upstream_idle = sum(pool.idle for pool in self._pools.values())
+        self.counters.gauges.upstream_idle = sum(pool.idle for pool in self._upstreams.pools())
         self.counters.gauges.paths_remembered = self.active.table.remembered
         self.counters.table_resets = self.parser.table.resets + RESPONSE_PARSER.table.resets
         if self.access_log is not None:
             self.counters.log_lines_dropped = self.access_log.dropped
-        return {"revision": self.active.snapshot.revision, **self.counters.export()}
+        return {
+            "revision": self.active.snapshot.revision,
+            **self.counters.export(),
+            "upstreams": self._upstreams.describe(self.monotonic()),
+        }
 
     # time
 
@@ -204,7 +243,7 @@ class Forwarder:
             yield
         finally:
             ticking.cancel()
-            for pool in self._pools.values():
+            for pool in self._upstreams.pools():
                 pool.retire()
 
     async def _tick_for_ever(self) -> None:
@@ -217,7 +256,12 @@ class Forwarder:
     def tick(self, *, second: bool) -> None:
         """Look at the time limits of what is in flight and, once a second, of all that is idle."""
         now = self.now = self.monotonic()
-        for exchange in [one for one in self.in_flight if now - one.since > _limit(one, self.idle_seconds)]:
+        idle = self.idle_seconds
+        for exchange in [
+            one
+            for one in self.in_flight
+            if now - one.since > _limit(one, idle) or now - one.started > one.plan.seconds.total
+        ]:
             exchange.expire()
         if self.access_log is not None:
             self.access_log.flush_soon()
@@ -225,7 +269,7 @@ class Forwarder:
             self.date_line = b"Date: " + formatdate(usegmt=True).encode("ascii")
             for client in list(self.clients):
                 client.sweep(now)
-            for pool in self._pools.values():
+            for pool in self._upstreams.pools():
                 pool.expire(now)
 
 
@@ -254,15 +298,15 @@ def _refused(refusal: Refusal, peer: str, request_id: bytes, revision: str) -> A
 
 
 def _limit(exchange: Exchange, client_idle: float) -> float:
-    group = exchange.plan.group
-    assert group is not None
-    phase = exchange.phase
+    seconds, phase = exchange.plan.seconds, exchange.phase
     if phase is BODY:
-        return client_idle if exchange.client.stalled else group.seconds.idle
+        return client_idle if exchange.client.stalled else seconds.idle
     if phase is RESPONSE:
-        return group.seconds.response
+        return seconds.response
     if phase is CONNECT:
-        return group.seconds.connect
+        return seconds.connect
+    if phase is QUEUED:
+        return seconds.wait
     return client_idle if phase is REQUEST else float("inf")
 
 

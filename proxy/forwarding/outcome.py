@@ -5,6 +5,8 @@ The one place where a failure becomes 502, 503, 504 or 499.
 
 from enum import StrEnum
 
+from proxy.resilience.outcome import CONNECT_ERROR, RESET, TIMEOUT
+
 
 class Outcome(StrEnum):
     """The end of an exchange. Values are the last part of the problem's type."""
@@ -15,12 +17,18 @@ class Outcome(StrEnum):
     RESET = "reset"  # closed or reset before an answer's head was complete
     BAD_ANSWER = "bad_answer"  # not HTTP, or HTTP that breaks the rules
     RESPONSE_TIMEOUT = "response_timeout"
+    TOTAL_TIMEOUT = "total_timeout"  # the whole took longer than it may, tries and pauses included
     TRUNCATED = "truncated"  # the upstream broke off inside its answer
     IDLE_TIMEOUT = "idle_timeout"  # the upstream fell silent inside its answer
     BODY_TIMEOUT = "body_timeout"  # the client fell silent inside its request
     BODY_TOO_LARGE = "body_too_large"
     BAD_REQUEST = "bad_request"  # the client's body is badly framed
     CLIENT_GONE = "client_gone"
+    NO_ENDPOINT = "no_endpoint"  # discovery knows none
+    BREAKER_OPEN = "breaker_open"
+    BULKHEAD_FULL = "bulkhead_full"
+    BULKHEAD_TIMEOUT = "bulkhead_timeout"  # waited too long for a place
+    RATE_LIMITED = "rate_limited"
 
 
 STATUS = {
@@ -35,6 +43,12 @@ STATUS = {
     Outcome.BODY_TOO_LARGE: 413,
     Outcome.BAD_REQUEST: 400,
     Outcome.CLIENT_GONE: 499,
+    Outcome.TOTAL_TIMEOUT: 504,
+    Outcome.NO_ENDPOINT: 503,
+    Outcome.BREAKER_OPEN: 503,
+    Outcome.BULKHEAD_FULL: 503,
+    Outcome.BULKHEAD_TIMEOUT: 503,
+    Outcome.RATE_LIMITED: 429,
 }
 
 UPSTREAM_BLAMED = frozenset(
@@ -46,5 +60,22 @@ UPSTREAM_BLAMED = frozenset(
         Outcome.RESPONSE_TIMEOUT,
         Outcome.TRUNCATED,
         Outcome.IDLE_TIMEOUT,
+        Outcome.TOTAL_TIMEOUT,
     }
 )
+
+CONDITION = {
+    Outcome.CONNECT_ERROR: CONNECT_ERROR,
+    Outcome.CONNECT_TIMEOUT: TIMEOUT,
+    Outcome.RESET: RESET,
+    Outcome.BAD_ANSWER: RESET,
+    Outcome.RESPONSE_TIMEOUT: TIMEOUT,
+    Outcome.TOTAL_TIMEOUT: TIMEOUT,
+}
+"""As `retry.on`, `breaker.on` and `fallback.on` call it, where nothing of an answer went to the client."""
+
+REFUSALS = frozenset({Outcome.NO_ENDPOINT, Outcome.BREAKER_OPEN, Outcome.BULKHEAD_FULL, Outcome.BULKHEAD_TIMEOUT})
+"""The upstream was not asked at all."""
+
+UNABLE = frozenset({502, 503, 504})
+"""Statuses by which an endpoint says that it cannot serve. A 500 is an application's answer, the same from all."""

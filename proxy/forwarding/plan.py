@@ -7,50 +7,35 @@ makes another and swaps it in by one assignment, and a request keeps the one it 
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time
 from email.utils import format_datetime
-from itertools import count
 
-from proxy.config.model import AccessLog, HostHeader, Respond, Snapshot, Stage, Timeouts, Upstream
-from proxy.forwarding.pool import EndpointKey, EndpointPool
+from proxy.config.model import AccessLog, Respond, Route, Snapshot, Stage
+from proxy.config.policy import AggregatePart
+from proxy.forwarding.group import NO_LIMITS, Seconds, UpstreamGroup, Upstreams, compiled
+from proxy.forwarding.limits import Limiter, Limiters
 from proxy.observability.counters import Counters, RouteStats
+from proxy.resilience.outcome import Conditions
+from proxy.resilience.retry import Budget
 from proxy.routing.claim import CompiledRoute
-from proxy.routing.decision import Decision, Side, by_default
+from proxy.routing.decision import Decision, Reason, Side, by_default
 from proxy.routing.rewrite import Rewrite
 from proxy.routing.table import RouteTable
-from proxy.runtime.registry import Registry
 from proxy.wire.forwarded import Networks
 from proxy.wire.problem import REASONS, LocalAnswer
 from proxy.wire.response import ResponseHead
 from proxy.wire.rewrite import LineEdits
 
-Pools = Registry[EndpointKey, EndpointPool]
+NOTHING: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
-class Seconds:
-    """Timeouts of an upstream in seconds."""
+class FallbackPlan:
+    """When the monolith answers in the service's place, and by which plans."""
 
-    connect: float
-    response: float
-    idle: float
-
-    @classmethod
-    def of(cls, timeouts: Timeouts) -> "Seconds":
-        return cls(timeouts.connect.total_seconds(), timeouts.response.total_seconds(), timeouts.idle.total_seconds())
-
-
-class UpstreamGroup:
-    """The endpoints of one upstream, asked in turn."""
-
-    def __init__(self, upstream: Upstream, pools: tuple[EndpointPool, ...]) -> None:
-        self.name = upstream.name
-        self.pools = pools
-        self.only = pools[0] if len(pools) == 1 else None
-        self.seconds = Seconds.of(upstream.timeouts)
-        self.own_host = upstream.host is HostHeader.UPSTREAM
-        self._turns = count()
-
-    def choose(self) -> EndpointPool:
-        return self.pools[next(self._turns) % len(self.pools)]
+    on: Conditions
+    methods: frozenset[str]
+    failed: "Plan"
+    left_alone: "Plan"  # because the service's breaker is open
+    budget: Budget | None = None  # None: all requests may
 
 
 @dataclass(slots=True, eq=False)
@@ -61,6 +46,12 @@ class Plan:
     stats: RouteStats
     body_bytes: int
     group: UpstreamGroup | None = None
+    seconds: Seconds = NO_LIMITS
+    limiter: Limiter | None = None
+    fallback: FallbackPlan | None = None
+    aggregate: tuple[AggregatePart, ...] = ()  # the answer is composed of these
+    quiet: bool = False  # a part of a composed answer is no client's request: neither logged nor counted as one
+    watched: frozenset[int] = NOTHING  # statuses that may be followed by another try, or by the monolith
     rewrite: Rewrite | None = None
     prefixes: tuple[bytes, bytes] | None = None  # the service's path prefix, and the public one it stands for
     request_edits: LineEdits | None = None
@@ -81,6 +72,7 @@ class Active:
     table: RouteTable
     default: Plan
     plans: dict[int, Plan] = field(default_factory=dict)  # by id() of the decision, which the table keeps alive
+    upstream_plans: dict[str, Plan] = field(default_factory=dict)  # for parts of composed answers, by upstream
     trusted_proxies: Networks = field(default_factory=lambda: Networks(()))
     trusted_callers: Networks = field(default_factory=lambda: Networks(()))
     steerable: bool = False  # whether anybody may choose a side
@@ -88,17 +80,12 @@ class Active:
     log_errors: bool = True
 
 
-def activate(snapshot: Snapshot, table: RouteTable, pools: Pools, counters: Counters) -> Active:
+def activate(
+    snapshot: Snapshot, table: RouteTable, upstreams: Upstreams, limiters: Limiters, counters: Counters
+) -> Active:
     """The active form of a snapshot. Raises OSError when a CA bundle cannot be read; then nothing has changed."""
-    keys = {
-        name: tuple(EndpointKey(endpoint, upstream.tls) for endpoint in upstream.endpoints)
-        for name, upstream in snapshot.upstreams.items()
-    }
-    live = pools.reconcile(dict.fromkeys(key for group in keys.values() for key in group))
-    groups = {
-        name: UpstreamGroup(snapshot.upstreams[name], tuple(live[key] for key in group)) for name, group in keys.items()
-    }
-    planner = _Planner(snapshot, groups, counters)
+    groups = upstreams.take(snapshot)
+    planner = _Planner(snapshot, groups, limiters.take(snapshot), counters)
     plans = {
         id(decision): planner.plan(decision, claim)
         for claim in table.ranked
@@ -109,6 +96,7 @@ def activate(snapshot: Snapshot, table: RouteTable, pools: Pools, counters: Coun
         table=table,
         default=planner.plan(by_default(snapshot.legacy), None),
         plans=plans,
+        upstream_plans={name: planner.plan_part(name) for name in groups},
         trusted_proxies=Networks(snapshot.listen.trusted_proxies),
         trusted_callers=Networks(snapshot.listen.trusted_callers),
         steerable=bool(snapshot.listen.trusted_callers),
@@ -120,9 +108,16 @@ def activate(snapshot: Snapshot, table: RouteTable, pools: Pools, counters: Coun
 class _Planner:
     """Makes plans for one snapshot."""
 
-    def __init__(self, snapshot: Snapshot, groups: dict[str, UpstreamGroup], counters: Counters) -> None:
+    def __init__(
+        self,
+        snapshot: Snapshot,
+        groups: dict[str, UpstreamGroup],
+        limiters: dict[str, Limiter],
+        counters: Counters,
+    ) -> None:
         self._snapshot = snapshot
         self._groups = groups
+        self._limiters = limiters
         self._counters = counters
 
     def plan(self, decision: Decision, claim: CompiledRoute | None) -> Plan:
@@ -134,14 +129,50 @@ class _Planner:
             body_bytes=self._snapshot.listen.limits.body_bytes if limit is None else limit,
             group=self._groups[decision.upstream] if decision.upstream else None,
         )
-        plan.edits_request = plan.group is not None and plan.group.own_host
+        if plan.group is not None:
+            plan.edits_request = plan.group.own_host
+            plan.seconds = plan.group.seconds
+            plan.watched = plan.group.retried_statuses
         if route is not None:
+            plan.aggregate = route.aggregate if decision.side is Side.SERVICE else ()
+            plan.limiter = self._limiters.get(route.name)
             plan.upgrades |= {token.encode("latin-1") for token in route.upgrades}
         if claim is not None and decision.side is Side.SERVICE:
             _add_service(plan, claim)
+            self._add_fallback(plan, claim.route)
         if route is not None and decision.side is Side.NONE:
             plan.answer = retired_answer(route.respond)
         return plan
+
+    def plan_part(self, upstream: str) -> Plan:
+        """For parts that are asked of one upstream."""
+        group = self._groups[upstream]
+        decision = Decision("-", Side.SERVICE, Reason.STAGE, upstream, rewrites=False)
+        return Plan(
+            decision=decision,
+            stats=RouteStats("-", Side.SERVICE, Reason.STAGE),
+            body_bytes=0,
+            group=group,
+            seconds=group.seconds,
+            watched=group.retried_statuses,
+            edits_request=group.own_host,
+            quiet=True,
+        )
+
+    def _add_fallback(self, plan: Plan, route: Route) -> None:
+        written = route.fallback
+        if written is None:
+            return
+        on = compiled(written.on)
+        legacy = self._snapshot.legacy
+        failed, left_alone = (
+            self.plan(Decision(route.name, Side.LEGACY, reason, legacy, rewrites=False), None)
+            for reason in (Reason.FALLBACK, Reason.BREAKER)
+        )
+        failed.body_bytes = left_alone.body_bytes = plan.body_bytes
+        budget = Budget(written.budget) if written.budget < 1 else None
+        plan.fallback = FallbackPlan(on, frozenset(written.methods), failed, left_alone, budget)
+        plan.watched |= on.statuses
 
 
 def _add_service(plan: Plan, claim: CompiledRoute) -> None:

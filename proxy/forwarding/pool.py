@@ -14,6 +14,7 @@ from proxy.config.model import Endpoint, UpstreamTls
 from proxy.forwarding.resolver import Resolver
 from proxy.forwarding.upstream import UpstreamConnection
 from proxy.observability.counters import Counters
+from proxy.resilience.endpoint import Endpoint as State
 from proxy.wire.response import ResponseHead
 
 MAX_IDLE: Final = 1024
@@ -26,10 +27,11 @@ connections after some seconds (uvicorn and Node after 5), and a write lost to t
 
 
 class EndpointKey(NamedTuple):
-    """What makes two endpoints the same across snapshots."""
+    """What makes two endpoints the same across snapshots. Upstreams share nothing, not even with equal addresses."""
 
     endpoint: Endpoint
     tls: UpstreamTls
+    upstream: str = ""
 
 
 class EndpointPool:
@@ -38,6 +40,7 @@ class EndpointPool:
     def __init__(self, key: EndpointKey, counters: Counters, now: Callable[[], float] = clock.monotonic) -> None:
         self.endpoint = key.endpoint
         self.name = key.endpoint.url
+        self.state = State(self.name, now())
         self._key = key
         self._tls = _client_context(key) if key.endpoint.scheme == "https" else None
         self._server_name = (key.tls.server_name or key.endpoint.host) if self._tls else None

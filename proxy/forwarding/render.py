@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from proxy.forwarding.exchange import Exchange
     from proxy.forwarding.plan import Plan
     from proxy.forwarding.pool import EndpointPool
+    from proxy.forwarding.tries import Tries
     from proxy.wire.head import RequestFields, RequestHead
     from proxy.wire.problem import LocalAnswer
     from proxy.wire.response import ResponseHead
@@ -19,7 +20,7 @@ VIA11 = b"\r\nVia: 1.1 strangler"
 VIA10 = b"\r\nVia: 1.0 strangler"  # RFC 9110 section 7.6.3: the version the message was received with
 
 
-def render_request(exchange: Exchange, pool: EndpointPool, body: bytes) -> bytes:
+def render_request(exchange: Tries, pool: EndpointPool, body: bytes) -> bytes:
     """The request head for an endpoint, with what there is of the body behind it."""
     head, plan = exchange.head, exchange.plan
     fields = head.fields
@@ -65,7 +66,7 @@ def _edit_request(fields: RequestFields, plan: Plan, authority: bytes) -> bytes:
     return b"".join([b"\r\n" + line for line in lines])
 
 
-def _framing(exchange: Exchange) -> bytes:
+def _framing(exchange: Tries) -> bytes:
     if exchange.upgrade:
         return b"\r\nConnection: Upgrade\r\nUpgrade: " + exchange.upgrade + b"\r\n\r\n"
     return b"\r\nTransfer-Encoding: chunked\r\n\r\n"

@@ -58,6 +58,8 @@ class Counters:
     gauges: Gauges = field(default_factory=Gauges)
     upstream_connects: int = 0
     stale_retries: int = 0
+    retries: int = 0
+    fallbacks: dict[tuple[str, str], int] = field(default_factory=dict)  # by route and what the service came to
     table_resets: int = 0
     connections_refused: int = 0
     log_lines_dropped: int = 0
@@ -75,6 +77,10 @@ class Counters:
 
     def count_refusal(self, outcome: str) -> None:
         self.refusals[outcome] = self.refusals.get(outcome, 0) + 1
+
+    def count_fallback(self, route: str, why: str) -> None:
+        key = (route, why)
+        self.fallbacks[key] = self.fallbacks.get(key, 0) + 1
 
     def export(self) -> dict[str, Any]:
         """All numbers, JSON-able: `requests`, `durations`, `buckets`, `counters`, `gauges`."""
@@ -121,6 +127,11 @@ class Counters:
         ]
         rows += [["strangler_refusals_total", {"outcome": outcome}, count] for outcome, count in self.refusals.items()]
         rows += [
+            ["strangler_fallback_total", {"route": route, "status": why}, count]
+            for (route, why), count in self.fallbacks.items()
+        ]
+        rows += [
+            ["strangler_retries_total", {}, self.retries],
             ["strangler_upstream_connects_total", {}, self.upstream_connects],
             ["strangler_stale_retries_total", {}, self.stale_retries],
             ["strangler_line_table_resets_total", {}, self.table_resets],

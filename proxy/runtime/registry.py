@@ -33,3 +33,6 @@ class Registry(Generic[K, V]):
 
     def values(self) -> Iterable[V]:
         return self._live.values()
+
+    def items(self) -> Iterable[tuple[K, V]]:
+        return self._live.items()

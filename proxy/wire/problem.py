@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass
+from math import ceil
 
 TITLES = {
     "bad_request": "The request is not well-formed HTTP",
@@ -11,15 +12,21 @@ TITLES = {
     "connect_error": "The upstream could not be reached",
     "connect_timeout": "The upstream did not accept a connection in time",
     "connection_limit": "Too many connections",
+    "breaker_open": "The upstream fails too often and is left alone for a moment",
+    "bulkhead_full": "The upstream has as much to do as it may have",
+    "bulkhead_timeout": "The upstream had no place for the request in time",
     "bad_answer": "The upstream's answer is not well-formed HTTP",
     "grpc": "gRPC is not served",
     "head_timeout": "The request head did not arrive in time",
     "head_too_large": "The request head is larger than allowed",
     "internal": "There is nothing here",
+    "no_endpoint": "The upstream has no endpoint",
+    "rate_limited": "Too many requests",
     "reset": "The upstream closed the connection before it answered",
     "response_timeout": "The upstream did not answer in time",
     "retired": "This resource is gone",
     "target_too_long": "The request target is too long",
+    "total_timeout": "The request took longer than it may",
     "trace": "TRACE is not allowed",
     "tunnel": "WebSockets are not served here",
     "version": "The HTTP version is not served",
@@ -52,6 +59,7 @@ REASONS = {
     413: "Content Too Large",
     414: "URI Too Long",
     415: "Unsupported Media Type",
+    429: "Too Many Requests",
     431: "Request Header Fields Too Large",
     500: "Internal Server Error",
     501: "Not Implemented",
@@ -62,8 +70,10 @@ REASONS = {
 }
 
 
-def problem(status: int, outcome: str, request_id: str, detail: str | None = None) -> LocalAnswer:
-    """A problem+json answer of type `urn:strangler:<outcome>`."""
+def problem(
+    status: int, outcome: str, request_id: str, detail: str | None = None, *, retry_after: float = 1.0
+) -> LocalAnswer:
+    """A problem+json answer of type `urn:strangler:<outcome>`. `retry_after`: in seconds, said with 429 and 503."""
     content = {
         "type": f"urn:strangler:{outcome}",
         "title": TITLES.get(outcome, REASONS.get(status, "Error")),
@@ -73,8 +83,8 @@ def problem(status: int, outcome: str, request_id: str, detail: str | None = Non
     if detail:
         content["detail"] = detail
     lines = [b"Content-Type: application/problem+json", b"Cache-Control: no-store"]
-    if status == 503:
-        lines.append(b"Retry-After: 1")
+    if status in (429, 503):
+        lines.append(b"Retry-After: %d" % max(ceil(retry_after), 1))
     if status == 405:
         lines.append(ALLOW_LINE)
     return LocalAnswer(status, REASONS.get(status, ""), tuple(lines), json.dumps(content).encode() + b"\n")

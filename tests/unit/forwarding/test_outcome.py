@@ -15,4 +15,5 @@ def test_gateway_errors_blame_the_upstream_and_no_others_do():
 def test_what_took_too_long_is_a_504_if_the_upstream_did():
     assert {one for one, status in STATUS.items() if status == 504} == {
         Outcome.CONNECT_TIMEOUT, Outcome.RESPONSE_TIMEOUT, Outcome.IDLE_TIMEOUT,
+        Outcome.TOTAL_TIMEOUT,
     }  # fmt: skip
