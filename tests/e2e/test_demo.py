@@ -179,7 +179,7 @@ def test_a_demo_tells_what_happens_starts_a_member_again_and_ends_with_its_proxy
     assert demo.process.wait(within=HANGS_AFTER_SECONDS) == 1
     assert "strangler demo: the proxy ended by itself (signal SIGKILL)" in demo.process.output
     assert '"upstream_ms": ' in demo.process.output
-    assert "Traceback" not in demo.process.output
+    assert "\nTraceback" not in demo.process.output
     assert demo.pids() == []
 
 
