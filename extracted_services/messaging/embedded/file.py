@@ -2,6 +2,7 @@
 
 A `Lane` is one connection on one thread of its own, so calls on it are in order. Whatever SQLite cannot do at the
 moment (locked, disk full, unreadable) becomes BusUnavailable with nothing half done; the next call opens the file anew.
+So does a file that was removed: those who go on with it and those who started since would not hear of each other.
 """
 
 import asyncio
@@ -17,6 +18,7 @@ from extracted_services.messaging.ports import BusUnavailable
 
 Result = TypeVar("Result")
 Synchronous = Literal["FULL", "NORMAL"]
+FileId = tuple[int, int]
 
 VERSION = 1
 BUSY_SECONDS = 10.0
@@ -63,6 +65,8 @@ class Lane:
         self._synchronous: Synchronous = synchronous
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="bus")
         self._connection: sqlite3.Connection | None = None
+        self.file: FileId | None = None
+        """The one that was opened last."""
 
     async def run(self, act: Callable[[sqlite3.Connection], Result]) -> Result:
         """Run `act` on the lane's thread. Raises BusUnavailable, and what `act` itself raises."""
@@ -77,6 +81,9 @@ class Lane:
         try:
             if self._connection is None:
                 self._connection = connect(self._path, self._synchronous)
+                self.file = identify(self._path)
+            elif identify(self._path) != self.file:
+                raise FileNotFoundError("the file was removed or replaced")
             return act(self._connection)
         except (sqlite3.IntegrityError, sqlite3.ProgrammingError):
             raise  # a mistake of ours
@@ -88,6 +95,15 @@ class Lane:
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.close()
+
+
+def identify(path: Path) -> FileId | None:
+    """Which file is there; None if none is. Nobody else's for as long as somebody has it open."""
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def connect(path: Path, synchronous: Synchronous) -> sqlite3.Connection:
@@ -122,13 +138,17 @@ class Watch:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._connection: sqlite3.Connection | None = None
+        self._opened: FileId | None = None
         self._counter: int | None = None
 
     def changed(self) -> bool:
         """True also when it cannot be told."""
         try:
+            if self._connection is not None and identify(self._path) != self._opened:
+                self.close()
             if self._connection is None:
                 self._connection = sqlite3.connect(self._path, timeout=0, isolation_level=None)
+                self._opened = identify(self._path)
             counter: int = self._connection.execute("PRAGMA data_version").fetchone()[0]
         except sqlite3.Error:
             self.close()

@@ -8,8 +8,10 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from sqlite3 import Connection
+from typing import TypeVar
 from uuid import uuid4
 
 from extracted_services.messaging.delivery import Delivering, GivenUp
@@ -21,6 +23,8 @@ from extracted_services.messaging.ports import BusUnavailable, Delivery
 from extracted_services.messaging.worker import Lost, PartitionWorker
 
 log = logging.getLogger(__name__)
+
+Result = TypeVar("Result")
 
 BEAT_SECONDS = 0.4
 POLL_SECONDS = 0.02
@@ -35,6 +39,7 @@ class ClaimedPartition:
         self._lane = lane
         self._group = group
         self.claim = claim
+        self._file = lane.file
         self._next = claim.next
         self._news = asyncio.Event()
         self._news.set()
@@ -49,7 +54,7 @@ class ClaimedPartition:
         self._news.clear()
         first = self._next
         try:
-            deliveries = await self._lane.run(lambda c: read(c, self.claim.place, first, FETCHED))
+            deliveries = await self._run(lambda c: read(c, self.claim.place, first, FETCHED))
         except BaseException:
             self._news.set()
             raise
@@ -59,7 +64,7 @@ class ClaimedPartition:
         return deliveries
 
     async def commit(self, next_offset: int) -> None:
-        if not await self._lane.run(lambda c: groups.commit(c, self._group, self.claim, next_offset)):
+        if not await self._run(lambda c: groups.commit(c, self._group, self.claim, next_offset)):
             raise Lost
 
     async def bury(self, letter: GivenUp) -> None:
@@ -67,7 +72,18 @@ class ClaimedPartition:
         await self._lane.run(lambda c: dead.bury(c, self._group, letter.delivery, letter.reason, now))
 
     async def release(self) -> None:
-        await self._lane.run(lambda c: groups.release(c, self._group, self.claim))
+        with contextlib.suppress(Lost):
+            await self._run(lambda c: groups.release(c, self._group, self.claim))
+
+    async def _run(self, act: Callable[[Connection], Result]) -> Result:
+        """On the file that the claim is in: offsets and epochs mean nothing in one that took its place."""
+
+        def there(connection: Connection) -> Result:
+            if self._lane.file != self._file:
+                raise Lost
+            return act(connection)
+
+        return await self._lane.run(there)
 
 
 class Subscription:

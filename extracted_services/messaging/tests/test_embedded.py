@@ -17,7 +17,7 @@ from extracted_services.messaging.embedded.groups import LEASE_SECONDS, Claim, M
 from extracted_services.messaging.embedded.log import Retention
 from extracted_services.messaging.embedded.shares import share
 from extracted_services.messaging.ports import PARTITIONS, BusUnavailable, Delivery, FromStart
-from extracted_services.messaging.tests.recorder import messages
+from extracted_services.messaging.tests.recorder import Recorder, messages
 
 ONE, TWO = Member("g", ("order",), "one"), Member("g", ("order",), "two")
 
@@ -186,6 +186,25 @@ async def test_a_file_that_is_no_log_is_an_unavailable_bus_until_it_is_gone(no_l
         await bus.check()
     await asyncio.to_thread(no_log.unlink)
     await bus.check()
+    await bus.close()
+
+
+@pytest.mark.anyio
+async def test_who_has_a_removed_file_open_is_told_and_then_meets_the_others_in_the_new_one(path: Path) -> None:
+    bus, recorder = EmbeddedBus(path), Recorder()
+    async with bus.subscribe(["order"], "g", recorder):
+        await bus.publish(messages("order", "k"))
+        await recorder.until_handled(1)
+        for file in path.parent.iterdir():
+            file.unlink()
+        started_since = EmbeddedBus(path)
+        await started_since.publish(of_others := messages("order", "k"))
+        with pytest.raises(BusUnavailable, match="removed"):
+            await bus.publish(own := messages("order", "k"))
+        await bus.publish(own)
+        await recorder.until_handled(3)
+    assert recorder.ids()[1:] == [message.id for message in (*of_others, *own)]
+    await started_since.close()
     await bus.close()
 
 
