@@ -11,6 +11,14 @@ from legacy_monolith.sync.models import Backfill
 from legacy_monolith.sync.peer import CannotAsk, Peer
 from legacy_monolith.sync.registry import KINDS, SERVICES
 
+SAID = {
+    "take": "taken",
+    "old": "known already",
+    "agree": "equal already",
+    "conflict": "in conflict",
+    "told": "noted",
+}
+
 
 class Command(BaseCommand):
     help = (
@@ -31,7 +39,7 @@ class Command(BaseCommand):
             except CannotAsk as trouble:
                 raise CommandError(f"{trouble}\nRun it again: it goes on where it stopped.") from None
         sent = ", ".join(f"{progress['sent']} {kind}s" for kind, progress in backfill.progress.items())
-        made = ", ".join(f"{count} {decision}" for decision, count in decisions.items() if count)
+        made = said(decisions)
         self.stdout.write(f"{service}: {sent}" + (f" ({made})" if made else "") + ".")
 
     def _fill(self, backfill: Backfill, peer: Peer) -> dict[str, int]:
@@ -42,3 +50,8 @@ class Command(BaseCommand):
                 for name, done in backfill.progress.items()
             }
             return filling.fill(backfill, peer, lambda kind, count: progress.advance(bars[kind], count))
+
+
+def said(decisions: dict[str, int]) -> str:
+    """What the service did with what it was sent, by how often; empty when there was nothing to do."""
+    return ", ".join(f"{count} {SAID[decision]}" for decision, count in decisions.items() if count)
