@@ -13,7 +13,6 @@ from legacy_monolith.stock import services as stock
 from legacy_monolith.stock.models import StockLevel
 from legacy_monolith.sync import filling
 from legacy_monolith.sync.comparison import Aggregate, compare, own_aggregates
-from legacy_monolith.sync.management.commands.backfill import said
 from legacy_monolith.sync.models import Backfill, OutboxPosition
 from legacy_monolith.sync.peer import CannotAsk
 from legacy_monolith.sync.registry import KINDS, SERVICES
@@ -147,8 +146,3 @@ def test_the_commands_say_when_nobody_is_there(shop):
             call_command("reconcile", "orders", stdout=output, stderr=errors)
     assert end.value.code == 3
     assert "cannot be reached (ConnectError)" in errors.getvalue()
-
-
-def test_what_a_service_did_with_what_it_was_sent_is_said_in_words() -> None:
-    assert said({"take": 3, "old": 2, "agree": 0, "conflict": 1}) == "3 taken, 2 known already, 1 in conflict"
-    assert said({}) == ""
