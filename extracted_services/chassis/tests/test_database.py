@@ -146,3 +146,23 @@ async def test_a_folder_that_cannot_be_made_is_told_in_one_line(tmp_path: Path) 
 
     with pytest.raises(DatabaseUnavailable, match="cannot make the folder"):
         open_engine(make_url(f"sqlite+aiosqlite:///{tmp_path / 'var' / 'a.db'}"))
+
+
+async def test_a_removed_file_is_not_written_to_and_one_put_in_its_place_is_used(tmp_path: Path) -> None:
+    file, copy = tmp_path / "service.db", tmp_path / "copy.db"
+    engine = open_engine(parse_database(f"sqlite:///{file}"))
+    async with writing(engine) as connection:
+        await connection.run_sync(metadata.create_all)
+    async with reading(engine) as connection:
+        await connection.execute(text("PRAGMA wal_checkpoint(TRUNCATE)"))
+    file.rename(copy)
+
+    with pytest.raises(DatabaseUnavailable):
+        async with writing(engine) as connection:
+            await connection.execute(insert(counters), {"name": "lost", "value": 1})
+    copy.replace(file)
+    async with writing(engine) as connection:
+        await connection.execute(insert(counters), {"name": "kept", "value": 2})
+
+    assert await read_value(engine, "kept") == 2
+    await engine.dispose()
