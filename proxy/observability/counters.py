@@ -60,6 +60,7 @@ class Counters:
     stale_retries: int = 0
     retries: int = 0
     fallbacks: dict[tuple[str, str], int] = field(default_factory=dict)  # by route and what the service came to
+    parts: dict[tuple[str, str, str], int] = field(default_factory=dict)  # by route, part and what came of it
     table_resets: int = 0
     connections_refused: int = 0
     log_lines_dropped: int = 0
@@ -81,6 +82,10 @@ class Counters:
     def count_fallback(self, route: str, why: str) -> None:
         key = (route, why)
         self.fallbacks[key] = self.fallbacks.get(key, 0) + 1
+
+    def count_part(self, route: str, part: str, outcome: str) -> None:
+        key = (route, part, outcome)
+        self.parts[key] = self.parts.get(key, 0) + 1
 
     def export(self) -> dict[str, Any]:
         """All numbers, JSON-able: `requests`, `durations`, `buckets`, `counters`, `gauges`."""
@@ -129,6 +134,10 @@ class Counters:
         rows += [
             ["strangler_fallback_total", {"route": route, "status": why}, count]
             for (route, why), count in self.fallbacks.items()
+        ]
+        rows += [
+            ["strangler_aggregate_parts_total", {"route": route, "part": part, "outcome": outcome}, count]
+            for (route, part, outcome), count in self.parts.items()
         ]
         rows += [
             ["strangler_retries_total", {}, self.retries],

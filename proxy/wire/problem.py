@@ -21,6 +21,8 @@ TITLES = {
     "head_too_large": "The request head is larger than allowed",
     "internal": "There is nothing here",
     "no_endpoint": "The upstream has no endpoint",
+    "part_failed": "A required part of the answer could not be had",
+    "part_timeout": "A required part of the answer did not come in time",
     "rate_limited": "Too many requests",
     "reset": "The upstream closed the connection before it answered",
     "response_timeout": "The upstream did not answer in time",

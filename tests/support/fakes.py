@@ -15,7 +15,7 @@ from typing import Any, Self
 
 from proxy import clock
 from proxy.config.model import Snapshot
-from proxy.forwarding.forwarder import Forwarder
+from proxy.forwarding.forwarder import Compose, Forwarder
 from proxy.forwarding.protocol import ClientConnection
 from proxy.observability.access_log import AccessLog
 
@@ -204,6 +204,7 @@ class Network:
     def __init__(self, world: "World") -> None:
         self._world = world
         self.refusal: Exception | None = None
+        self.closed_ports: set[int] = set()  # nobody listens there
         self.silent = False  # SYNs are lost
         self.made: list[MemoryTransport] = []
         self.asked: list[tuple[str, int]] = []
@@ -215,6 +216,8 @@ class Network:
             admitted = asyncio.Event()
             self._waiting.append(admitted)
             await admitted.wait()
+        if port in self.closed_ports:
+            raise ConnectionRefusedError(f"port {port}")
         if self.refusal is not None:
             raise self.refusal
         transport, protocol = MemoryTransport(self._world), factory()
@@ -246,7 +249,7 @@ class _Loop(asyncio.SelectorEventLoop):
 class World:
     """A forwarder, its clients, its upstreams and its time. Use it as a context manager."""
 
-    def __init__(self, snapshot: Snapshot, *, workers: int = 1) -> None:
+    def __init__(self, snapshot: Snapshot, *, workers: int = 1, compose: Compose | None = None) -> None:
         self._loop = _Loop()
         self._loop.set_exception_handler(self._note_error)
         self.network = self._loop.network = Network(self)
@@ -254,7 +257,7 @@ class World:
         self._lines = io.StringIO()
         self._log = AccessLog(self._lines)
         self.time = clock.monotonic()
-        self.forwarder = Forwarder(snapshot, workers=workers, access_log=self._log)
+        self.forwarder = Forwarder(snapshot, workers=workers, access_log=self._log, compose=compose)
         self.forwarder.monotonic = lambda: self.time
         self.passes(0)
 

@@ -74,6 +74,17 @@ def test_failures_and_refusals_are_counted_by_outcome():
     assert ["strangler_refusals_total", {"outcome": "bad_request"}, 1] in told
 
 
+def test_parts_of_composed_answers_are_counted_by_what_came_of_them():
+    counters = Counters()
+    for outcome in ("ok", "ok", "timeout"):
+        counters.count_part("summary", "payment", outcome)
+    labels = {"route": "summary", "part": "payment"}
+    assert [row[1:] for row in rows(counters, "counters") if row[0] == "strangler_aggregate_parts_total"] == [
+        [{**labels, "outcome": "ok"}, 2],
+        [{**labels, "outcome": "timeout"}, 1],
+    ]
+
+
 def test_all_numbers_go_through_json_unchanged():
     counters = Counters()
     counters.route("r", "legacy", "stage").observe(200, 0.1)
