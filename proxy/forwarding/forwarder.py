@@ -81,7 +81,7 @@ class Forwarder:
         self.clients: set[Sweepable] = set()
         self._told: dict[tuple[str, Outcome], tuple[float, int]] = {}  # what was logged when, and how often not
         self._workers = workers
-        self._upstreams = Upstreams(self.counters, workers)
+        self._upstreams = Upstreams(self.counters, workers, lambda: self.monotonic())
         self._limiters = Limiters(workers)
         self.swap(snapshot)
 

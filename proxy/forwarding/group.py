@@ -6,7 +6,7 @@ What is live (pools with what is known of their endpoints, breakers, bulkheads, 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil, inf
 from typing import TYPE_CHECKING, Any, Final
@@ -145,8 +145,9 @@ class UpstreamGroup:
 class Upstreams:
     """All that is live behind the data path of one process."""
 
-    def __init__(self, counters: Counters, workers: int) -> None:
+    def __init__(self, counters: Counters, workers: int, now: Callable[[], float]) -> None:
         self._counters = counters
+        self._now = now
         self._workers = workers
         self._pools: Registry[EndpointKey, EndpointPool] = Registry(self._open_pool, EndpointPool.retire)
         self._guards: Registry[str, Guards] = Registry(lambda _: Guards(), lambda _: None)
@@ -186,7 +187,7 @@ class Upstreams:
         return upstream.endpoints or self._found.get(upstream.name, ((), frozenset()))[0]
 
     def _fill(self, keys: Mapping[str, Sequence[EndpointKey]], live: Mapping[EndpointKey, EndpointPool]) -> None:
-        now = clock.monotonic()
+        now = self._now()
         for name, group in self.groups.items():
             unhealthy = self._found[name][1] if name in self._found and group.upstream.health else frozenset()
             pools = [live[key] for key in keys[name]]
@@ -195,7 +196,7 @@ class Upstreams:
             group.use(pools)
 
     def _open_pool(self, key: EndpointKey) -> EndpointPool:
-        return EndpointPool(key, self._counters)
+        return EndpointPool(key, self._counters, self._now)
 
     def pools(self) -> Iterable[EndpointPool]:
         return self._pools.values()

@@ -256,8 +256,8 @@ class World:
         self._errors: list[dict[str, Any]] = []
         self._lines = io.StringIO()
         self._log = AccessLog(self._lines)
-        self.time = clock.monotonic()
         self.forwarder = Forwarder(snapshot, workers=workers, access_log=self._log, compose=compose)
+        self.time = clock.monotonic()
         self.forwarder.monotonic = lambda: self.time
         self.passes(0)
 
