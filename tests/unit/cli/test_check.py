@@ -128,7 +128,7 @@ def yaml_blocks() -> list[tuple[str, str]]:
 REST = {
     "version:": "version: 1\n",
     "upstreams:": 'upstreams: { monolith: { url: "http://h" }, inventory: { url: "http://i" },'
-    ' orders: { url: "http://o" }, search: { url: "http://s" } }\n',
+    ' orders: { url: "http://o" }, payments: { url: "http://p" }, search: { url: "http://s" } }\n',
     "defaults:": "defaults: { legacy: monolith }\n",
 }
 """What a part of a file leaves out."""

@@ -158,3 +158,50 @@ def test_a_missing_file_is_exit_2_without_a_traceback(tmp_path):
     result = CliRunner().invoke(main, ["explain", "-c", str(tmp_path / "none.yaml"), "GET", "/"])
     assert (result.exit_code, result.stdout) == (2, "")
     assert "none.yaml" in result.stderr
+
+
+RESILIENT = """\
+version: 1
+upstreams:
+  monolith: { url: "http://127.0.0.1:8000" }
+  orders: { discover: "dns://orders.internal:8101" }
+  payments: { discover: payments.yaml }
+defaults: { legacy: monolith }
+routes:
+  - { name: stock, match: /stock/**, to: orders, stage: cutover, fallback: { on: [timeout, 404] } }
+  - { name: pay, match: /pay, to: payments, stage: cutover }
+  - name: summary
+    match: GET /orders/{id}/summary
+    aggregate:
+      order: { from: orders, get: "/orders/{id}", required: true }
+      payment: { from: payments, get: "/payments?order={id}" }
+"""
+
+
+@pytest.fixture
+def ask_resilient(tmp_path):
+    file = tmp_path / "routes.yaml"
+    file.write_text(RESILIENT)
+    return lambda *arguments: CliRunner().invoke(main, ["explain", "-c", str(file), *arguments]).output.splitlines()
+
+
+def test_a_fallback_is_told_where_it_can_happen(ask_resilient):
+    told = "  instead  http://127.0.0.1:8000/stock/7 on timeout, 404, or while the breaker is open"
+    assert told in ask_resilient("GET", "/stock/7")
+    assert not any("instead" in line for line in ask_resilient("POST", "/stock/7"))
+
+
+def test_endpoints_that_are_looked_up_are_told_as_such(ask_resilient):
+    told = "  sent to  http://orders.internal:8101/stock/7 (found at dns://orders.internal:8101)"
+    assert told in ask_resilient("GET", "/stock/7")
+    (sent,) = (line for line in ask_resilient("GET", "/pay") if "sent to" in line)
+    assert sent.startswith("  sent to  an endpoint (found at file:///")
+    assert sent.endswith("/payments.yaml)")
+
+
+def test_a_composed_answer_is_told_part_by_part(ask_resilient):
+    first, *rest = ask_resilient("GET", "/orders/7/summary")
+    assert first.endswith("it is at stage cutover, so the answer is composed of 2 parts.")
+    at = rest.index("Parts of the answer:")
+    assert rest[at + 1] == "  order    http://orders.internal:8101/orders/7 (required)"
+    assert rest[at + 2].startswith("  payment  an endpoint found at file:///")

@@ -114,3 +114,15 @@ def test_a_terminal_gets_a_table_and_nothing_of_a_regex_is_taken_for_markup(conf
     assert process.returncode == 0
     assert b"/[a-z]+/product on *.example.com" in output
     assert b"\x1b[" in output
+
+
+def test_a_composed_answer_names_the_upstreams_of_its_parts(tmp_path):
+    file = tmp_path / "routes.yaml"
+    file.write_text(
+        "version: 1\nupstreams: {m: {url: 'http://127.0.0.1:1'}, o: {url: 'http://127.0.0.1:2'}}\n"
+        "defaults: {legacy: m}\nroutes:\n"
+        "  - {name: r, match: /r, aggregate: {a: {from: o, get: /a}, b: {from: m, get: /b}, c: {from: o, get: /c}}}\n"
+    )
+    assert "GET /r" in listed(str(file)).output
+    assert "o + m" in listed(str(file)).output
+    assert json.loads(listed(str(file), "--json").output)["routes"][0]["parts"] == ["o", "m"]

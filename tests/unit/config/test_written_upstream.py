@@ -30,8 +30,8 @@ def text(lines: str) -> str:
     return BASE.replace('url: "http://127.0.0.1:8101" }', f'targets: ["http://h1", "http://h2"], {lines} }}')
 
 
-def discovered(written: str, tls: str = "") -> Upstream:
-    return load(BASE.replace('url: "http://127.0.0.1:8101"', f"discover: {written}{tls}")).upstreams["orders"]
+def discovered(written: str) -> Upstream:
+    return load(BASE.replace('url: "http://127.0.0.1:8101"', f"discover: {written}")).upstreams["orders"]
 
 
 def test_without_a_key_an_upstream_is_as_the_model_says() -> None:
@@ -80,17 +80,6 @@ def test_discovery_short_and_long() -> None:
     long = discovered('{ url: "dns://orders:81", resolver: "127.0.0.1:5353" }').discover
     assert long == Discover(DiscoverKind.DNS, "orders", 81, resolver=Address("127.0.0.1", 5353))
     assert discovered('"dns://orders:81"').endpoints == ()
-
-
-def test_what_dns_finds_is_https_with_tls_settings() -> None:
-    assert discovered('"dns://orders:81"', ", tls: {}").discover == Discover(
-        DiscoverKind.DNS, "orders", 81, scheme="https"
-    )
-
-
-def test_a_file_of_endpoints_is_read_from_the_folder_of_the_file() -> None:
-    assert discovered("conf/orders.yaml").discover == Discover(DiscoverKind.FILE, path="/nowhere/conf/orders.yaml")
-    assert discovered("file:///etc/orders.yaml").discover == Discover(DiscoverKind.FILE, path="/etc/orders.yaml")
 
 
 @pytest.mark.parametrize(
