@@ -20,6 +20,7 @@ from proxy.forwarding.origin import Origin
 from proxy.forwarding.outcome import Outcome
 from proxy.forwarding.render import decision_line
 from proxy.forwarding.upstream import UpstreamConnection
+from proxy.gateway.aggregate import compose
 from proxy.wire.fields import split_line
 from proxy.wire.framing import LAST_CHUNK, encode_chunk
 from proxy.wire.head import RequestHead
@@ -39,7 +40,7 @@ class ProxyApp:
     """An ASGI application. Run it with lifespan where the server has it; without, it starts at the first request."""
 
     def __init__(self, snapshot: Snapshot) -> None:
-        self._forwarder = Forwarder(snapshot)
+        self._forwarder = Forwarder(snapshot, compose=compose)
         self._running: contextlib.AsyncExitStack | None = None
 
     def swap(self, snapshot: Snapshot) -> None:

@@ -17,6 +17,7 @@ from uvicorn.server import ServerState
 from proxy.config.model import ListenTls, Snapshot
 from proxy.forwarding.forwarder import Forwarder
 from proxy.forwarding.protocol import ClientConnection
+from proxy.gateway.aggregate import compose
 from proxy.observability.access_log import AccessLog
 from proxy.routing.table import compile_table
 
@@ -66,7 +67,7 @@ class Engine:
 
     def __init__(self, snapshot: Snapshot, *, workers: int = 1, access_log: TextIO | None = None) -> None:
         self._log = AccessLog(access_log) if access_log is not None else None
-        self._forwarder = Forwarder(snapshot, workers=workers, access_log=self._log)
+        self._forwarder = Forwarder(snapshot, workers=workers, access_log=self._log, compose=compose)
         self._tls = snapshot.listen.tls
         self._context = _server_context(self._tls) if self._tls else None
         self._server = _Server(self._configure())
