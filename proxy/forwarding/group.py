@@ -171,9 +171,12 @@ class Upstreams:
     def apply(self, found: Mapping[str, tuple[Sequence[Address], frozenset[str]]]) -> None:
         """What discovery and probes say: by upstream, its endpoints, and the URLs of those that are not well.
 
-        An upstream with endpoints of its own keeps these; what is said of one that is not there is forgotten.
+        An upstream with endpoints of its own keeps these. One of which nothing is said keeps those it had: who knows
+        nothing yet takes nothing away.
         """
-        self._found = {name: (tuple(each), bad) for name, (each, bad) in found.items() if name in self.groups}
+        before = {name: (addresses, frozenset[str]()) for name, (addresses, _) in self._found.items()}
+        said = {name: (tuple(each), bad) for name, (each, bad) in found.items() if name in self.groups}
+        self._found = before | said
         keys = self._keys({name: group.upstream for name, group in self.groups.items()})
         self._fill(keys, self._pools.reconcile(dict.fromkeys(key for each in keys.values() for key in each)))
 
