@@ -120,7 +120,7 @@ class HealthCheck:
 
 @dataclass(frozen=True, slots=True)
 class Fallback:
-    """When the monolith answers in the service's place. An open breaker always counts."""
+    """When the monolith answers in the service's place. What the service is not even asked always counts."""
 
     on: Conditions = Conditions(tuple(ErrorCondition), _AWAY)
     methods: tuple[str, ...] = ("GET", "HEAD")  # safe ones only: a write never falls back

@@ -138,7 +138,7 @@ class RouteLimitsSection(Section):
 
 class FallbackSection(Section):
     on: ConditionList = conditions(Fallback().on)
-    """What the service may come to for the monolith to answer instead. An open breaker always counts."""
+    """What the service may come to for the monolith to answer instead. What it is not even asked always counts."""
     methods: Annotated[list[SafeMethod], Field(min_length=1)] = Field(
         default_factory=lambda: list(Fallback().methods), json_schema_extra={"default": [*Fallback().methods]}
     )
