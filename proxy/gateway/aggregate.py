@@ -1,7 +1,7 @@
 """Composed answers: the parts of an aggregate route, asked in parallel, each with its own time.
 
 Parts go the way of every request to their upstreams: the same pools, tries, breakers and bulkheads. A required part
-that fails ends the others at once, and so does a client that leaves: `compose` is cancelled then.
+that fails ends the others at once, and so does a client that leaves: `compose_parts` is cancelled then.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from proxy.wire.problem import LocalAnswer, problem
 _compile_target = lru_cache(maxsize=4096)(compile_target)
 
 
-async def compose(exchange: Exchange) -> LocalAnswer:
+async def compose_parts(exchange: Exchange) -> LocalAnswer:
     """The answer to a request whose plan has `aggregate`."""
     parts, request_id = exchange.plan.aggregate, exchange.request_id.decode("ascii")
     try:

@@ -20,7 +20,7 @@ from proxy.forwarding.origin import Origin
 from proxy.forwarding.outcome import Outcome
 from proxy.forwarding.render import decision_line
 from proxy.forwarding.upstream import UpstreamConnection
-from proxy.gateway.aggregate import compose
+from proxy.gateway import compose
 from proxy.wire.fields import split_line
 from proxy.wire.framing import LAST_CHUNK, encode_chunk
 from proxy.wire.head import RequestHead

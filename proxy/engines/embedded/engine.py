@@ -17,7 +17,7 @@ from uvicorn.server import ServerState
 from proxy.config.model import ListenTls, Snapshot
 from proxy.forwarding.forwarder import Forwarder
 from proxy.forwarding.protocol import ClientConnection
-from proxy.gateway.aggregate import compose
+from proxy.gateway import compose
 from proxy.observability.access_log import AccessLog
 from proxy.routing.table import compile_table
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from proxy.gateway.aggregate import compose
+from proxy.gateway.aggregate import compose_parts
 from tests.support.fakes import MemoryTransport, World
 from tests.support.routes_yaml import load
 from tests.support.wire_text import Message, answer, get, read, request
@@ -32,7 +32,7 @@ ORDER, PAYMENT, STOCK = 8101, 8102, 8103
 
 
 def opened(*, stage: str = "cutover", listen: str = "", orders: str = "") -> World:
-    return World(load(FILE.format(stage=stage, listen=listen, orders=orders)), compose=compose)
+    return World(load(FILE.format(stage=stage, listen=listen, orders=orders)), compose=compose_parts)
 
 
 @pytest.fixture
