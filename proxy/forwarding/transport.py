@@ -98,6 +98,8 @@ class ExchangeTransport(httpx.AsyncBaseTransport):
         target = request.extensions.get("target", request.url.raw_path)
         lines = [b"%b %b HTTP/1.1" % (request.method.encode("ascii"), target)]
         lines += [b"%b: %b" % pair for pair in request.headers.raw]
+        if any(b"\r" in line or b"\n" in line for line in lines):
+            raise httpx.LocalProtocolError("a CR or LF stands in the request's head")
         try:
             head = self._forwarder.parser.parse(b"\r\n".join(lines))
         except Refusal as refusal:
@@ -119,7 +121,7 @@ class _Reader:
         self._queued_bytes = 0
         self._paused = False
         self._ended = False
-        self._failed: Outcome | None = None
+        self._broken = False
         self._news = asyncio.Event()
 
     async def read_head(self) -> ResponseHead:
@@ -142,8 +144,9 @@ class _Reader:
         return data
 
     async def _wait(self) -> None:
-        if self._failed is not None:
-            raise _ERRORS.get(self._failed, httpx.RemoteProtocolError)(self._failed.value)
+        if self._broken:
+            outcome = self.exchange.outcome
+            raise _ERRORS.get(outcome, httpx.RemoteProtocolError)(outcome.value)
         self._news.clear()
         await self._news.wait()
 
@@ -173,7 +176,7 @@ class _Reader:
         self.abort()
 
     def abort(self) -> None:
-        self._failed = self.exchange.outcome
+        self._broken = True
         self._news.set()
 
     def switch(self, exchange: Exchange, upstream: UpstreamConnection, head: ResponseHead, data: bytes) -> None:
