@@ -17,7 +17,7 @@ from starlette.routing import Mount, Route
 from proxy.admin.guard import Bearer, Guard, host_check
 from proxy.admin.problems import on_http_exception, on_operation_error
 from proxy.control.plane import ControlPlane
-from proxy.operations import exposition, reload, restart, status
+from proxy.operations import exposition, reload, restart, status, upstreams
 from proxy.operations.errors import OperationError
 
 
@@ -70,7 +70,7 @@ class Doors:
         return _json(status.routes(self._plane))
 
     async def upstreams(self, _request: Request) -> Response:
-        return _json(status.upstreams(self._plane))
+        return _json(upstreams.upstreams(self._plane))
 
     async def reload(self, _request: Request) -> Response:
         return _json(await reload.reload(self._plane))

@@ -10,28 +10,31 @@ from rich.table import Table
 
 from proxy.cli.console_options import console_option, find_console, reporting_failures
 from proxy.cli.options import config_option
+from proxy.cli.upstream_table import upstream_notes, upstream_table
 from proxy.config.model import Address
 
 
 @click.command("status", short_help="Show what the running server is doing.")
 @config_option
 @console_option
+@click.option("--by-worker", is_flag=True, help="Show upstreams as each worker sees them.")
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
-def command(config: str, console: Address | None, as_json: bool) -> None:
-    """Show the revision that serves, the workers, and what is wrong with the file as it is now.
+def command(config: str, console: Address | None, by_worker: bool, as_json: bool) -> None:
+    """Show the revision that serves, the workers, the upstreams, and what is wrong with the file as it is now.
 
     Exit 1 when the server is not ready or the file was refused, 3 when no server answers, 4 when it refuses.
     """
     with reporting_failures():
-        found = find_console(config, console).status()
+        asked = find_console(config, console)
+        found = {**asked.status(), **asked.upstreams()}
     if as_json:
         click.echo(json.dumps(found))
     else:
-        _print(found)
+        _print(found, by_worker)
     sys.exit(0 if found["ready"] and not found["config"]["error"] else 1)
 
 
-def _print(found: dict[str, Any]) -> None:
+def _print(found: dict[str, Any], by_worker: bool) -> None:
     terminal = Terminal(highlight=False, soft_wrap=True)
     config, workers = found["config"], found["workers"]
     state = "draining" if found["draining"] else "ready" if found["ready"] else "not ready"
@@ -49,6 +52,9 @@ def _print(found: dict[str, Any]) -> None:
     terminal.print(_workers(workers))
     if len(workers["connected"]) < workers["wanted"]:
         terminal.print(f"{workers['wanted'] - len(workers['connected'])} worker(s) missing", style="red")
+    terminal.print(upstream_table(found["upstreams"], by_worker=by_worker))
+    for line in upstream_notes(found["upstreams"]):
+        terminal.print(line, markup=False, style="red")
 
 
 def _workers(workers: dict[str, Any]) -> Table:

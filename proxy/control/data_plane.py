@@ -4,10 +4,11 @@ The embedded engine is one such data plane; nothing in `control` knows which one
 """
 
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from proxy.config.model import Snapshot
+from proxy.forwarding.known_endpoints import Known
 
 
 class DataPlane(Protocol):
@@ -23,6 +24,13 @@ class DataPlane(Protocol):
 
         Calling the result takes the snapshot for all requests from now on. Both may raise `ConfigError` or `OSError`,
         and then the snapshot before goes on.
+        """
+        ...
+
+    def apply_endpoints(self, known: Mapping[str, Known]) -> None:
+        """Use what is known of endpoints: all of it, by upstream. One with `discover` that is not there has none yet.
+
+        It may be of the snapshot before or after the active one: what is said of others is left out.
         """
         ...
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from proxy import clock
 from proxy.control.link import PROTOCOL_VERSION, Link, LinkError, Message
+from proxy.forwarding.known_endpoints import Known, to_json
 from proxy.observability.log import Log
 from proxy.observability.metrics import Totals
 
@@ -60,6 +61,7 @@ class Hub:
         self._joined = asyncio.Event()
         self._ids = itertools.count(1)
         self._current: tuple[str, str] | None = None
+        self._endpoints: Message | None = None
         self._batches: dict[int, Mapping[str, Any]] = {}  # by generation; each is all that process has counted
         self._ended = Totals()
         self._living: frozenset[int] | None = None
@@ -95,6 +97,20 @@ class Hub:
 
     async def reload_certificates(self, *, within_seconds: float) -> list[Answer]:
         return await self._ask({"type": "certificates"}, within_seconds)
+
+    def settle_on_endpoints(self, known: Mapping[str, Known]) -> None:
+        """Tell every worker, and those that come, what is known of endpoints. Nobody answers to that."""
+        self._endpoints = {"type": "endpoints", "upstreams": to_json(known)}
+        for peer in self.peers():
+            self._send_endpoints(peer)
+
+    def _send_endpoints(self, peer: Peer) -> None:
+        if self._endpoints is None:
+            return
+        try:
+            peer.link.send(self._endpoints)
+        except LinkError as error:  # it is sent the newest when it connects again
+            self._log.warning("worker_unreachable", worker=peer.worker, detail=str(error))
 
     async def _ask(self, message: Message, within_seconds: float) -> list[Answer]:
         asked = [(peer, answer) for peer in self.peers() if (answer := self._request(peer, message)) is not None]
@@ -142,6 +158,7 @@ class Hub:
         self._joined.set()
         if self._current is not None and peer.revision != self._current[0]:
             self._send_current(peer)
+        self._send_endpoints(peer)  # behind the snapshot whose upstreams they are
 
     def _part(self, peer: Peer) -> None:
         self._peers.discard(peer)

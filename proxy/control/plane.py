@@ -14,9 +14,12 @@ from proxy import clock
 from proxy.config.codec import dump_snapshot
 from proxy.config.errors import ConfigError, Problem
 from proxy.config.model import ListenTls, Snapshot
+from proxy.control.endpoints_file import Keeper, read_known
 from proxy.control.folder import write_atomically
 from proxy.control.hub import Answer, Hub
 from proxy.control.launch import Launch
+from proxy.forwarding.endpoint_watch import EndpointWatch
+from proxy.forwarding.known_endpoints import Known
 from proxy.observability.log import Log
 
 ACK_SECONDS = 2.0
@@ -68,6 +71,10 @@ class ControlPlane:
         self._ask_supervisor = ask_supervisor
         self._log = log
         self._one_at_a_time = asyncio.Lock()
+        self._watching = False
+        self._keeper = Keeper(launch.folder, active.snapshot.state_dir)
+        known = read_known(launch.folder, active.snapshot.state_dir)
+        self.endpoints = EndpointWatch(self._publish_endpoints, log, known)
         hub.settle_on(active.snapshot.revision, active.text)
 
     @property
@@ -93,6 +100,20 @@ class ControlPlane:
     def rolling_restart(self) -> None:
         self._ask_supervisor("rolling_restart")
 
+    async def watch_endpoints(self) -> None:
+        """Discover and probe endpoints until cancelled."""
+        self.endpoints.follow(self.active.snapshot)
+        self._watching = True
+        try:
+            await self._keeper.run()
+        finally:
+            self._watching = False
+            self.endpoints.stop()
+
+    def _publish_endpoints(self, known: dict[str, Known]) -> None:
+        self.hub.settle_on_endpoints(known)
+        self._keeper.keep(known)
+
     async def reload(self, trigger: str) -> Reload:
         """Read everything again and let it serve if it can. Returns once every connected worker has answered."""
         async with self._one_at_a_time:
@@ -111,6 +132,7 @@ class ControlPlane:
             if changed and (problems := await self._replace(snapshot)):
                 return self._refuse(trigger, problems)
             answers = await self.hub.reload_certificates(within_seconds=ACK_SECONDS)
+            self.endpoints.renew_tls()
             if problems := _problems(answers):
                 return self._refuse(trigger, problems, changed=changed)
             return self._took(trigger, answers, changed=changed)
@@ -124,6 +146,8 @@ class ControlPlane:
             return problems
         self.active = Active(snapshot, text, clock.now().timestamp())
         self.hub.settle_on(snapshot.revision, text)
+        if self._watching:
+            self.endpoints.follow(snapshot)
         try:
             await asyncio.to_thread(write_atomically, self.launch.snapshot_file, text.encode())
         except OSError as error:  # a worker that starts begins with the one before, and is sent this one at once

@@ -24,12 +24,14 @@ from proxy.config.model import Snapshot
 from proxy.control.backoff import Backoff
 from proxy.control.child import adopt_sockets, end_with_parent
 from proxy.control.data_plane import DataPlane
+from proxy.control.endpoints_file import read_known
 from proxy.control.launch import read_launch
 from proxy.control.link import PROTOCOL_VERSION, THREAD_BYTES, Link, LinkError, Message, connect, encode
+from proxy.forwarding.files import SPARE_FILES, most_clients
+from proxy.forwarding.known_endpoints import from_json
 from proxy.observability.log import Log, adopt_library_logs
 
 COUNTERS_EVERY_SECONDS = 1.0
-SPARE_FILES = 64  # listeners, links, logs
 MAX_UNSENT_COUNTERS_BYTES = 1024 * 1024  # above it a batch is left out: the next one says all of it again
 
 BuildEngine = Callable[[Snapshot, int], DataPlane]
@@ -66,11 +68,12 @@ def run(build: BuildEngine, arguments: Sequence[str]) -> int:
     launch = read_launch(options.runtime)
     try:
         snapshot = load_snapshot(launch.snapshot_file.read_bytes())
+        raise_file_limit(snapshot.listen.limits.connections // launch.workers * 2 + SPARE_FILES, log)
         engine = build(snapshot, launch.workers)
+        engine.apply_endpoints(read_known(launch.folder, snapshot.state_dir))
     except (ConfigError, OSError) as error:
         log.failure("start_refused", problems=str(error).splitlines())
         return 2
-    raise_file_limit(snapshot.listen.limits.connections // launch.workers * 2 + SPARE_FILES, log)
     worker = Worker(engine, options, launch.link_socket, log)
     gc.freeze()  # what is there by now stays: a full collection need not look at it, and stalls nobody
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
@@ -81,14 +84,14 @@ def run(build: BuildEngine, arguments: Sequence[str]) -> int:
 def raise_file_limit(wanted: int, log: Log) -> None:
     """Allow the process as many open files as it may have; say so where that is less than its connections need.
 
-    A client's connection and its upstream's are two files.
+    A client's connection and its upstream's are two files. With fewer, that many clients are served at one time.
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft != hard:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     if hard != resource.RLIM_INFINITY and hard < wanted:
         hint = "raise it (ulimit -Hn, LimitNOFILE=), or lower listen.limits.connections"
-        log.warning("file_limit_low", limit=hard, wanted=wanted, hint=hint)
+        log.warning("file_limit_low", limit=hard, wanted=wanted, connections=most_clients(), hint=hint)
 
 
 class Worker:
@@ -173,6 +176,9 @@ class Worker:
                 problems = await self._take(message["text"])
             case "certificates":
                 problems = self._reload_certificates()
+            case "endpoints":
+                self._apply_endpoints(message)
+                return
             case _:
                 return
         link.send({"type": "ack", "id": message["id"], "revision": self._engine.revision, "problems": problems})
@@ -194,6 +200,12 @@ class Worker:
 
     def _prepare(self, text: str) -> Callable[[], None]:
         return self._engine.prepare(load_snapshot(text.encode()))
+
+    def _apply_endpoints(self, message: Message) -> None:
+        try:
+            self._engine.apply_endpoints(from_json(message["upstreams"]))
+        except Exception:  # our own mistake: the endpoints before must go on, and somebody must hear of it
+            self._log.failure("endpoints_refused", exception=traceback.format_exc())
 
     def _reload_certificates(self) -> list[str]:
         try:

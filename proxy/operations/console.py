@@ -28,6 +28,9 @@ class Console:
     def status(self) -> dict[str, Any]:
         return self._ask("GET", "/api/v1/status")
 
+    def upstreams(self) -> dict[str, Any]:
+        return self._ask("GET", "/api/v1/upstreams")
+
     def reload(self) -> dict[str, Any]:
         return self._ask("POST", "/api/v1/reload")
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from proxy import __version__, clock
-from proxy.config.model import DEFAULT_ROUTE, Route, RouteMatch, Upstream, ValuePredicate
+from proxy.config.model import DEFAULT_ROUTE, Route, RouteMatch, ValuePredicate
 from proxy.control.plane import ControlPlane
 from proxy.observability.metrics import Totals
 
@@ -127,35 +127,6 @@ def _match(match: RouteMatch) -> dict[str, Any]:
 
 def _names(predicates: tuple[ValuePredicate, ...]) -> list[str]:
     return [predicate.name for predicate in predicates]
-
-
-def upstreams(plane: ControlPlane) -> dict[str, Any]:
-    """Upstreams and their endpoints, with the gauges workers keep for them."""
-    snapshot, totals = plane.active.snapshot, plane.hub.totals()
-    return {
-        "revision": snapshot.revision,
-        "upstreams": [_upstream(upstream, totals) for upstream in snapshot.upstreams.values()],
-    }
-
-
-def _upstream(upstream: Upstream, totals: Totals) -> dict[str, Any]:
-    timeouts = upstream.timeouts
-    return {
-        "name": upstream.name,
-        "endpoints": [endpoint.url for endpoint in upstream.endpoints],
-        "host": upstream.host.value,
-        "timeouts_seconds": {
-            "connect": timeouts.connect.total_seconds(),
-            "response": timeouts.response.total_seconds(),
-            "idle": timeouts.idle.total_seconds(),
-        },
-        "tls_verify": upstream.tls.verify,
-        "gauges": [
-            {"name": name.removeprefix("strangler_"), "labels": dict(labels), "value": value}
-            for (name, labels), value in sorted(totals.gauges.items())
-            if ("upstream", upstream.name) in labels
-        ],
-    }
 
 
 def _time(seconds: float) -> str:

@@ -38,6 +38,7 @@ class Worker:
     mute: bool = False
     certificate_problem: str | None = None
     seen: list[str] = field(default_factory=list)
+    endpoints: list[dict[str, Any]] = field(default_factory=list)  # as they were told, oldest first
 
     async def obey(self) -> None:
         async for message in self.link.messages():
@@ -46,6 +47,9 @@ class Worker:
 
     def _answer(self, message: Message) -> Message | None:
         problems: list[str] = []
+        if message["type"] == "endpoints":
+            self.endpoints.append(message["upstreams"])
+            return None
         if message["type"] == "snapshot":
             sent = load_snapshot(message["text"].encode()).revision
             self.seen.append(sent)

@@ -37,12 +37,14 @@ def ask(port: int, path: str = "/", *, method: str = "GET", headers: Mapping[str
 
 
 class NamedUpstream(ThreadingHTTPServer):
-    """Answers every GET with its name; `/slow` only when `release` is set, having set `asked`."""
+    """Answers every GET with its name; `/slow` only when `release` is set, having set `asked`; `/health` with the
+    status `health`."""
 
     daemon_threads = True
 
     def __init__(self, name: str) -> None:
         self.answer = name.encode()
+        self.health = 200
         self.asked, self.release = threading.Event(), threading.Event()
         super().__init__(("127.0.0.1", 0), _Named)
 
@@ -74,7 +76,7 @@ class _Named(BaseHTTPRequestHandler):
         if self.path == "/slow":
             self.server.asked.set()
             self.server.release.wait(20)
-        self.send_response(200)
+        self.send_response(self.server.health if self.path == "/health" else 200)
         self.send_header("Content-Length", str(len(self.server.answer)))
         self.end_headers()
         self.wfile.write(self.server.answer)

@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
 from proxy.config.model import Snapshot
 from proxy.forwarding.body import RequestBody
+from proxy.forwarding.endpoint_watch import EndpointWatch
 from proxy.forwarding.exchange import Exchange
 from proxy.forwarding.forwarder import Forwarder
+from proxy.forwarding.known_endpoints import Known
 from proxy.forwarding.origin import Origin
 from proxy.forwarding.outcome import Outcome
 from proxy.forwarding.render import decision_line
@@ -35,17 +38,25 @@ Send = Callable[[Message], Awaitable[None]]
 
 HIGH_WATER_BYTES = 64 * 1024
 
+logger = logging.getLogger("strangler.endpoints")
+
 
 class ProxyApp:
     """An ASGI application. Run it with lifespan where the server has it; without, it starts at the first request."""
 
     def __init__(self, snapshot: Snapshot) -> None:
         self._forwarder = Forwarder(snapshot, compose=compose)
+        self._watch = EndpointWatch(self._apply_endpoints, _Told())
         self._running: contextlib.AsyncExitStack | None = None
 
     def swap(self, snapshot: Snapshot) -> None:
         """Use another snapshot from the next request on."""
         self._forwarder.swap(snapshot)
+        if self._running is not None:
+            self._watch.follow(snapshot)
+
+    def _apply_endpoints(self, known: dict[str, Known]) -> None:
+        self._forwarder.apply_endpoints({name: (one.endpoints, one.unhealthy) for name, one in known.items()})
 
     def counters(self) -> dict[str, Any]:
         """Cumulative numbers of this process, JSON-able."""
@@ -72,10 +83,12 @@ class ProxyApp:
     async def _start(self) -> None:
         if self._running is None:
             self._running = contextlib.AsyncExitStack()
+            self._running.callback(self._watch.stop)
             await self._running.enter_async_context(self._forwarder.running())
+            self._watch.follow(self._forwarder.active.snapshot)
 
     async def aclose(self) -> None:
-        """Close all upstream connections."""
+        """Stop looking for endpoints and after them, and close all upstream connections."""
         running, self._running = self._running, None
         if running is not None:
             await running.aclose()
@@ -99,6 +112,16 @@ class ProxyApp:
         finally:
             pump.cancel()
             exchange.client_gone()  # no effect once the answer has ended
+
+
+class _Told:
+    """Sends what happens to endpoints to the host's logging."""
+
+    def info(self, event: str, **fields: object) -> None:
+        logger.info("%s %s", event, fields)
+
+    def warning(self, event: str, **fields: object) -> None:
+        logger.warning("%s %s", event, fields)
 
 
 async def _pump_body(

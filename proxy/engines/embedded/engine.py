@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import socket
 import ssl
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from typing import Any, TextIO
 
 import uvicorn
@@ -16,6 +16,7 @@ from uvicorn.server import ServerState
 
 from proxy.config.model import ListenTls, Snapshot
 from proxy.forwarding.forwarder import Forwarder
+from proxy.forwarding.known_endpoints import Known
 from proxy.forwarding.protocol import ClientConnection
 from proxy.gateway import compose
 from proxy.observability.access_log import AccessLog
@@ -103,6 +104,10 @@ class Engine:
         """
         table = compile_table(snapshot)
         return lambda: self._forwarder.swap(snapshot, table)
+
+    def apply_endpoints(self, known: Mapping[str, Known]) -> None:
+        """Use what is known of endpoints, from the next request on. OSError when a CA bundle cannot be read."""
+        self._forwarder.apply_endpoints({name: (one.endpoints, one.unhealthy) for name, one in known.items()})
 
     def counters(self) -> dict[str, Any]:
         """Cumulative numbers of this process, JSON-able."""

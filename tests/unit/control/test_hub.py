@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from proxy.config.model import Endpoint
 from proxy.control.hub import Hub
 from proxy.control.link import connect
+from proxy.forwarding.known_endpoints import Known, to_json
 from tests.support.control import Stage, stage, until
 
 CART = ("cart", "legacy", "stage", "2xx")
@@ -85,5 +87,24 @@ def test_a_connection_that_does_not_greet_properly_is_closed(tmp_path: Path, gre
         await link.close()
         assert scene.hub.peers() == []
         assert "link_refused" in scene.output.getvalue()
+
+    play(tmp_path, story)
+
+
+def test_what_is_known_of_endpoints_reaches_every_worker_and_those_that_come_behind_their_snapshot(
+    tmp_path: Path,
+) -> None:
+    known = {"orders": Known((Endpoint("http", "127.0.0.1", 8101),))}
+
+    async def story(scene: Stage) -> None:
+        first = await scene.worker(0, generation=1)
+        assert first.endpoints == []
+        scene.hub.settle_on_endpoints(known)
+        await until(lambda: first.endpoints == [to_json(known)])
+        late = await scene.worker(1, generation=2, revision="r0")
+        await until(lambda: late.endpoints == [to_json(known)])
+        assert late.seen == ["r1"]
+        scene.hub.settle_on_endpoints({})
+        await until(lambda: first.endpoints[1:] == late.endpoints[1:] == [{}])
 
     play(tmp_path, story)

@@ -9,7 +9,7 @@ import pytest
 
 from proxy.config.codec import load_snapshot
 from proxy.config.errors import Problem
-from proxy.config.model import Address, Listen, ListenTls, Place
+from proxy.config.model import Address, Discover, DiscoverKind, Listen, ListenTls, Place, Upstream
 from proxy.control import plane as plane_module
 from proxy.control.plane import needs_restart
 from tests.support.control import Stage, snapshot, stage, until
@@ -213,5 +213,31 @@ def test_a_mistake_of_our_own_on_a_file_is_an_error_not_an_end(play: Play) -> No
         (problem,) = (await scene.plane.reload("watch")).problems
         assert "could not be used" in str(problem)
         assert "load_failed" in scene.output.getvalue()
+
+    play(story)
+
+
+def test_a_reload_changes_what_is_discovered_and_workers_hear_of_it_behind_their_snapshot(
+    play: Play, tmp_path: Path
+) -> None:
+    listed = tmp_path / "endpoints.yaml"
+    listed.write_text("- http://127.0.0.1:8101")
+    orders = Upstream("orders", (), discover=Discover(DiscoverKind.FILE, path=str(listed)))
+
+    async def story(scene: Stage) -> None:
+        worker = await scene.worker()
+        watching = asyncio.create_task(scene.plane.watch_endpoints())
+        await until(lambda: worker.endpoints == [{}])
+        scene.file = snapshot("r2", upstreams={**snapshot("r2").upstreams, "orders": orders})
+        await scene.plane.reload("api")
+        assert worker.seen[0] == "r2"
+        await until(lambda: "orders" in worker.endpoints[-1])
+        assert worker.endpoints[-1]["orders"]["endpoints"] == ["http://127.0.0.1:8101"]
+        scene.file = snapshot("r3")
+        await scene.plane.reload("api")
+        await until(lambda: worker.endpoints[-1] == {})
+        watching.cancel()
+        await asyncio.gather(watching, return_exceptions=True)
+        assert scene.plane.endpoints.describe() == {}
 
     play(story)

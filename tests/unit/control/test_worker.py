@@ -7,7 +7,7 @@ import os
 import resource
 import signal
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +15,10 @@ import pytest
 
 from proxy.config.codec import dump_snapshot
 from proxy.config.errors import ConfigError, Problem
-from proxy.config.model import Snapshot
+from proxy.config.model import Endpoint, Snapshot
 from proxy.control.link import Decoder
 from proxy.control.worker import Options, Worker, raise_file_limit
+from proxy.forwarding.known_endpoints import Known
 from proxy.observability.log import Log
 from tests.support.control import Stage, snapshot, stage, until
 
@@ -29,6 +30,7 @@ class Engine:
         self.revision = "r1"
         self.refusal: Exception | None = None
         self.requests = 0
+        self.known: dict[str, Known] = {}
         self._drained = asyncio.Event()
 
     def prepare(self, new: Snapshot) -> Callable[[], None]:
@@ -38,6 +40,11 @@ class Engine:
             self.revision = new.revision
 
         return swap
+
+    def apply_endpoints(self, known: Mapping[str, Known]) -> None:
+        if self.refusal is not None:
+            raise self.refusal
+        self.known = dict(known)
 
     def reload_certificates(self) -> None:
         if self.refusal is not None:
@@ -125,6 +132,20 @@ def test_certificates_that_cannot_be_read_are_said(tmp_path: Path) -> None:
         assert (await scene.hub.reload_certificates(within_seconds=2))[0].problems == ()
         engine.refusal = FileNotFoundError("/key.pem: gone")
         assert (await scene.hub.reload_certificates(within_seconds=2))[0].problems == ("/key.pem: gone",)
+
+    play(tmp_path, story)
+
+
+def test_what_is_known_of_endpoints_is_applied_also_after_something_that_could_not_be(tmp_path: Path) -> None:
+    known = {"orders": Known((Endpoint("http", "127.0.0.1", 8101),), frozenset({"http://127.0.0.1:8101"}))}
+
+    async def story(scene: Stage, engine: Engine) -> None:
+        engine.refusal = RuntimeError("bug")
+        scene.hub.settle_on_endpoints({})
+        await until(lambda: "endpoints_refused" in scene.output.getvalue())
+        engine.refusal = None
+        scene.hub.settle_on_endpoints(known)
+        await until(lambda: engine.known == known)
 
     play(tmp_path, story)
 
