@@ -5,6 +5,7 @@ have ended are kept added up, so that a sum never goes back while this process l
 """
 
 import asyncio
+import contextlib
 import itertools
 import socket
 from collections.abc import Collection, Iterator, Mapping
@@ -136,7 +137,11 @@ class Hub:
     # Connections
 
     async def _on_connection(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        link = Link(reader, writer)
+        # When this process ends the handler is cancelled, which Python 3.11 would report with a traceback.
+        with contextlib.suppress(asyncio.CancelledError):
+            await self._serve(Link(reader, writer))
+
+    async def _serve(self, link: Link) -> None:
         peer = None
         try:
             messages = link.messages()

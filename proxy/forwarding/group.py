@@ -17,6 +17,7 @@ from proxy.config.model import HostHeader, Snapshot, Timeouts, Upstream
 from proxy.config.policy import BalanceBy, Retry
 from proxy.config.policy import Breaker as BreakerPolicy
 from proxy.config.policy import Conditions as Written
+from proxy.forwarding.known_endpoints import discovered_tls
 from proxy.forwarding.limits import key_of
 from proxy.forwarding.pool import EndpointKey, EndpointPool
 from proxy.observability.counters import Counters
@@ -182,8 +183,9 @@ class Upstreams:
 
     def _keys(self, upstreams: Mapping[str, Upstream]) -> dict[str, tuple[EndpointKey, ...]]:
         return {
-            name: tuple(EndpointKey(address, upstream.tls, name) for address in self._addresses(upstream))
+            name: tuple(EndpointKey(address, tls, name) for address in self._addresses(upstream))
             for name, upstream in upstreams.items()
+            for tls in (discovered_tls(upstream),)
         }
 
     def _addresses(self, upstream: Upstream) -> tuple[Address, ...]:

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import ssl
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -12,6 +13,7 @@ import httpx
 import pytest
 
 from proxy import create_app
+from tests.support.certificates import write_certificate
 from tests.support.dns_server import DnsServer
 from tests.support.processes import free_port
 from tests.support.server import NamedUpstream, Server, ask, serving
@@ -206,4 +208,34 @@ def test_the_application_discovers_and_probes_by_itself(tmp_path: Path) -> None:
             finally:
                 await app.aclose()
 
+        asyncio.run(story())
+
+
+@pytest.mark.parametrize(("host", "said"), [("service.test", "one"), ("other.test", "502")])
+def test_an_endpoint_found_by_name_must_hold_a_certificate_for_the_name(
+    tmp_path: Path, names: DnsServer, host: str, said: str
+) -> None:
+    certificate, key = tmp_path / "certificate.pem", tmp_path / "key.pem"
+    write_certificate("service", certificate, key, host=host)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    one = NamedUpstream("one")
+    one.socket = context.wrap_socket(one.socket, server_side=True)
+    names.answer("service.test", "A", "127.0.0.1")
+    found = f'discover: {{ url: "dns://service.test:{port_of(one)}", resolver: "127.0.0.1:{names.port}" }}'
+    file = tmp_path / "routes.yaml"
+    file.write_text(file_of("http://127.0.0.1:9", f"{found}, tls: {{ ca: certificate.pem }}"))
+
+    async def story() -> None:
+        app = create_app(file)
+        try:
+            async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://shop") as client:
+                async with asyncio.timeout(10):
+                    while (answer := await client.get("/cart")).status_code == 503:
+                        pass
+                assert (answer.text if answer.is_success else str(answer.status_code)) == said
+        finally:
+            await app.aclose()
+
+    with one.serving():
         asyncio.run(story())

@@ -1,4 +1,4 @@
-"""Certificates for tests: self-signed, for 127.0.0.1, told apart by their common name."""
+"""Certificates for tests: self-signed, for 127.0.0.1 or a host name, told apart by their common name."""
 
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
@@ -10,8 +10,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 
-def write_certificate(name: str, certificate: Path, key: Path) -> None:
-    """Write a PEM certificate for `name` and its key, in place of what was there."""
+def write_certificate(name: str, certificate: Path, key: Path, *, host: str | None = None) -> None:
+    """Write a PEM certificate for `name` and its key, in place of what was there. It is good for `host` alone."""
+    subject_name = x509.DNSName(host) if host else x509.IPAddress(ip_address("127.0.0.1"))
     private = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     now = datetime.now(UTC)
@@ -23,7 +24,7 @@ def write_certificate(name: str, certificate: Path, key: Path) -> None:
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - timedelta(hours=1))
         .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
+        .add_extension(x509.SubjectAlternativeName([subject_name]), critical=False)
         .sign(private, hashes.SHA256())
     )
     certificate.write_bytes(signed.public_bytes(serialization.Encoding.PEM))

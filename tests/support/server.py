@@ -51,16 +51,21 @@ class NamedUpstream(ThreadingHTTPServer):
     @classmethod
     @contextlib.contextmanager
     def running(cls, name: str) -> Iterator[Self]:
-        server = cls(name)
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+        with (server := cls(name)).serving():
+            yield server
+
+    @contextlib.contextmanager
+    def serving(self) -> Iterator[None]:
+        """Serve for as long as the block lasts."""
+        thread = threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.02})
         thread.start()
         try:
-            yield server
+            yield
         finally:
-            server.release.set()
-            server.shutdown()
+            self.release.set()
+            self.shutdown()
             thread.join()
-            server.server_close()
+            self.server_close()
 
     @property
     def url(self) -> str:

@@ -108,3 +108,20 @@ def test_what_is_known_of_endpoints_reaches_every_worker_and_those_that_come_beh
         await until(lambda: first.endpoints[1:] == late.endpoints[1:] == [{}])
 
     play(tmp_path, story)
+
+
+def test_a_link_that_is_cut_because_the_process_ends_is_no_failure(tmp_path: Path) -> None:
+    async def story(scene: Stage) -> None:
+        failures: list[object] = []
+        asyncio.get_running_loop().set_exception_handler(lambda _loop, context: failures.append(context))
+        before = asyncio.all_tasks()
+        await scene.worker()
+        handlers = [task for task in asyncio.all_tasks() - before if "_on_connection" in repr(task.get_coro())]
+        assert len(handlers) == 1
+        handlers[0].cancel()
+        await until(lambda: not scene.hub.peers())
+        await asyncio.wait(handlers)
+        await asyncio.sleep(0)  # its callbacks have run by then
+        assert failures == []
+
+    play(tmp_path, story)
