@@ -15,6 +15,7 @@ from typing import Final, Protocol
 from proxy import clock
 from proxy.config.model import Endpoint, Snapshot
 from proxy.forwarding.exchange import Exchange
+from proxy.forwarding.files import most_clients
 from proxy.forwarding.group import UpstreamGroup, Upstreams
 from proxy.forwarding.limits import Limiters
 from proxy.forwarding.origin import Origin
@@ -101,7 +102,8 @@ class Forwarder:
         self.target_bytes = limits.head_bytes // 2
         self.head_seconds = limits.head_timeout.total_seconds()
         self.idle_seconds = limits.idle_timeout.total_seconds()
-        self.max_connections = -(-limits.connections // self._workers)
+        wanted, possible = -(-limits.connections // self._workers), most_clients()
+        self.max_connections = wanted if possible is None else min(wanted, possible)
 
     def reload_certificates(self) -> None:
         """Read CA bundles of upstreams again, for connections made from now on. Raises OSError; then all stay."""

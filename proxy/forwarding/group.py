@@ -201,7 +201,11 @@ class Upstreams:
             group.use(pools)
 
     def _open_pool(self, key: EndpointKey) -> EndpointPool:
-        return EndpointPool(key, self._counters, self._now)
+        return EndpointPool(key, self._counters, self._now, self._make_room)
+
+    def _make_room(self) -> None:
+        for pool in self.pools():
+            pool.close_idle()
 
     def pools(self) -> Iterable[EndpointPool]:
         return self._pools.values()

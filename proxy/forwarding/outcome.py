@@ -25,6 +25,7 @@ class Outcome(StrEnum):
     BAD_REQUEST = "bad_request"  # the client's body is badly framed
     CLIENT_GONE = "client_gone"
     NO_ENDPOINT = "no_endpoint"  # discovery knows none
+    OVERLOADED = "overloaded"  # no file was left for a connection: our fault, not the upstream's
     BREAKER_OPEN = "breaker_open"
     BULKHEAD_FULL = "bulkhead_full"
     BULKHEAD_TIMEOUT = "bulkhead_timeout"  # waited too long for a place
@@ -45,6 +46,7 @@ STATUS = {
     Outcome.CLIENT_GONE: 499,
     Outcome.TOTAL_TIMEOUT: 504,
     Outcome.NO_ENDPOINT: 503,
+    Outcome.OVERLOADED: 503,
     Outcome.BREAKER_OPEN: 503,
     Outcome.BULKHEAD_FULL: 503,
     Outcome.BULKHEAD_TIMEOUT: 503,
@@ -74,7 +76,15 @@ CONDITION = {
 }
 """As `retry.on`, `breaker.on` and `fallback.on` call it, where nothing of an answer went to the client."""
 
-REFUSALS = frozenset({Outcome.NO_ENDPOINT, Outcome.BREAKER_OPEN, Outcome.BULKHEAD_FULL, Outcome.BULKHEAD_TIMEOUT})
+REFUSALS = frozenset(
+    {
+        Outcome.NO_ENDPOINT,
+        Outcome.OVERLOADED,
+        Outcome.BREAKER_OPEN,
+        Outcome.BULKHEAD_FULL,
+        Outcome.BULKHEAD_TIMEOUT,
+    }
+)
 """The upstream was not asked at all."""
 
 UNABLE = frozenset({502, 503, 504})

@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 
 from proxy import clock
 from proxy.config.model import Endpoint, UpstreamTls
+from proxy.forwarding.files import files_are_used_up
 from proxy.forwarding.resolver import Resolver
 from proxy.forwarding.upstream import UpstreamConnection
 from proxy.observability.counters import Counters
@@ -37,7 +38,13 @@ class EndpointKey(NamedTuple):
 class EndpointPool:
     """The connections of one endpoint: it makes, keeps and lends them."""
 
-    def __init__(self, key: EndpointKey, counters: Counters, now: Callable[[], float] = clock.monotonic) -> None:
+    def __init__(
+        self,
+        key: EndpointKey,
+        counters: Counters,
+        now: Callable[[], float] = clock.monotonic,
+        make_room: Callable[[], None] | None = None,
+    ) -> None:
         self.endpoint = key.endpoint
         self.name = key.endpoint.url
         self.state = State(self.name, now())
@@ -47,6 +54,7 @@ class EndpointPool:
         self._resolver = Resolver(key.endpoint.host, key.endpoint.port, now)
         self._idle: list[UpstreamConnection] = []
         self._now = now
+        self._make_room = make_room or self.close_idle
         self._retired = False
         self.counters = counters
         self.authority = key.endpoint.authority.encode("latin-1")
@@ -90,13 +98,24 @@ class EndpointPool:
         failure: OSError | None = None
         for address in await self._resolver.addresses():
             try:
-                return await self._connect_to(address)
+                return await self._connect_where_there_is_room(address)
             except ssl.SSLError:
                 raise  # it is there, and not who it should be
             except OSError as error:
                 failure = failure or error
         assert failure is not None
         raise failure
+
+    async def _connect_where_there_is_room(self, address: str) -> UpstreamConnection:
+        """Idle connections make room for one that is needed."""
+        try:
+            return await self._connect_to(address)
+        except OSError as error:
+            if not files_are_used_up(error):
+                raise
+        self._make_room()
+        await asyncio.sleep(0)  # then they are closed
+        return await self._connect_to(address)
 
     async def _connect_to(self, address: str) -> UpstreamConnection:
         loop = asyncio.get_running_loop()
@@ -139,6 +158,10 @@ class EndpointPool:
     def retire(self) -> None:
         """Close idle connections; busy ones are closed when their exchange ends."""
         self._retired = True
+        self.close_idle()
+
+    def close_idle(self) -> None:
+        """Keep none in waiting."""
         idle, self._idle = self._idle, []
         for connection in idle:
             connection.close()

@@ -22,6 +22,7 @@ from proxy.forwarding.client import (
     reset,
 )
 from proxy.forwarding.exchange import Exchange
+from proxy.forwarding.files import REFUSED_AT_ONCE
 from proxy.forwarding.forwarder import Forwarder
 from proxy.forwarding.origin import Origin
 from proxy.forwarding.outcome import Outcome
@@ -76,6 +77,8 @@ class ClientConnection(ClientSocket):
         if len(clients) > self.forwarder.max_connections:
             self.forwarder.counters.connections_refused += 1
             self._refuse(Refusal(503, "connection_limit", "the server has as many connections as it may have"))
+            if len(clients) > self.forwarder.max_connections + REFUSED_AT_ONCE:
+                self._close()
 
     def data_received(self, data: bytes) -> None:
         if data == self._last_request and self.state is HEAD and not self._pending and not self.stalled:

@@ -13,6 +13,7 @@ from enum import IntEnum
 from typing import TYPE_CHECKING, Final, Protocol
 
 from proxy import clock
+from proxy.forwarding.files import files_are_used_up
 from proxy.forwarding.group import UpstreamGroup
 from proxy.forwarding.outcome import CONDITION, REFUSALS, UNABLE, UPSTREAM_BLAMED, Outcome
 from proxy.forwarding.passage import Passage
@@ -150,7 +151,8 @@ class Tries(AnswerReceiver):
             connection = await self.pool.connect()
         except (OSError, ssl.SSLError, ValueError) as error:
             self._task = None
-            self.fail(Outcome.CONNECT_ERROR, log=f"{type(error).__name__}: {error}")
+            outcome = Outcome.OVERLOADED if files_are_used_up(error) else Outcome.CONNECT_ERROR
+            self.fail(outcome, log=f"{type(error).__name__}: {error}")
             return
         self._task = None
         if self.phase is not CONNECT:  # ended meanwhile
@@ -221,7 +223,7 @@ class Tries(AnswerReceiver):
             self._end_with(outcome, detail, retry_after)
             return
         self._drop_connection()
-        self._end_try(failed=True, now=now)
+        self._end_try(failed=blamed or None, now=now)
         self._last_failure = outcome
         step = self._plan_another(outcome, now)
         if step is None:

@@ -21,6 +21,7 @@ TITLES = {
     "head_too_large": "The request head is larger than allowed",
     "internal": "There is nothing here",
     "no_endpoint": "The upstream has no endpoint",
+    "overloaded": "The server has as much to do as it can",
     "part_failed": "A required part of the answer could not be had",
     "part_timeout": "A required part of the answer did not come in time",
     "rate_limited": "Too many requests",
