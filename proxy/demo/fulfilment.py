@@ -95,12 +95,26 @@ def _order_from_services(alice: Customer, sku: str) -> list[str]:
     page.heading("9. An order, fulfilled by a saga across three services")
     confirmed = _order(alice, sku, _new_key(), "service")
     told = _show_events(alice.scene, told, CONFIRMED)
+    _show_summary(alice, confirmed.json()["id"])
 
     page.heading("10. A declined card: what was done is undone")
     declined = alice.buy(sku, DECLINED_CARD, _new_key())
     expect("the card is declined by the service", (402, "service"), (declined.status, declined.side))
     _show_events(alice.scene, told, COMPENSATED)
     return [f"/api/orders/{confirmed.json()['id']}", f"/api/orders/{declined.json()['order_id']}"]
+
+
+def _show_summary(alice: Customer, order: str) -> None:
+    path = f"/api/orders/{order}/summary"
+    page.line("All of it in one answer, asked of the three at once and put together by the proxy:")
+    page.line(f"GET {alice.scene.place.url('public')}{path}")
+    answer = alice.look(path)
+    page.answered(answer)
+    expect(f"GET {path} is answered by the service side", (200, "service"), (answer.status, answer.side))
+    summary = answer.json()
+    expect("nothing is missing", ["order", "payments", "reservations"], list(summary))
+    found = [each["items"][0]["order_id"] for each in (summary["payments"], summary["reservations"])]
+    expect("its parts are of the same order", [order, order, order], [summary["order"]["id"], *found])
 
 
 def _new_key() -> str:
