@@ -269,6 +269,7 @@ class Forwarder:
             self.access_log.flush_soon()
         if second:
             self.date_line = b"Date: " + formatdate(usegmt=True).encode("ascii")
+            self._upstreams.tell(now)
             for client in list(self.clients):
                 client.sweep(now)
             for pool in self._upstreams.pools():

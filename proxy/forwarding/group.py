@@ -207,6 +207,13 @@ class Upstreams:
         for pool in self.pools():
             pool.close_idle()
 
+    def tell(self, now: float) -> None:
+        """Once a second: what was only counted on the requests' way goes into the windows it belongs to."""
+        for group in self.groups.values():
+            group.budget.tell(now)
+            if group.breaker is not None:
+                group.breaker.tell(now)
+
     def pools(self) -> Iterable[EndpointPool]:
         return self._pools.values()
 

@@ -27,17 +27,16 @@ IDEMPOTENCY_KEY: Final = "idempotency-key"
 class Passage:
     """Begins with `enter`; ends with `leave`, which gives back whatever it holds."""
 
-    __slots__ = ("_exchange", "_group", "_key", "_permit", "_queued", "_slot", "_steps", "_timer")
+    _permit = 0  # the breaker's, until the outcome is told
+    _slot = False  # in the bulkhead
+    _queued = False
+    _steps: Steps | None = None
+    _timer: asyncio.TimerHandle | None = None
+    _key = b""
 
     def __init__(self, exchange: Tries, group: UpstreamGroup) -> None:
         self._exchange = exchange
         self._group = group
-        self._permit = 0  # the breaker's, until the outcome is told
-        self._slot = False  # in the bulkhead
-        self._queued = False
-        self._steps: Steps | None = None
-        self._timer: asyncio.TimerHandle | None = None
-        self._key = b""
 
     # towards the endpoint
 
@@ -52,16 +51,16 @@ class Passage:
                 return
             self._permit = permit
         if bulkhead is not None:
-            match bulkhead.enter(self, now):
-                case Entry.ENTERED:
-                    self._slot = True
-                case Entry.QUEUED:
-                    self._queued = True
-                    exchange.wait_in_queue(now)
-                    return
-                case Entry.FULL:
-                    exchange.fail(Outcome.BULKHEAD_FULL)
-                    return
+            if bulkhead.in_flight < bulkhead.max_in_flight:  # `enter`'s common way
+                bulkhead.in_flight += 1
+            elif bulkhead.enter(self, now) is Entry.QUEUED:
+                self._queued = True
+                exchange.wait_in_queue(now)
+                return
+            else:
+                exchange.fail(Outcome.BULKHEAD_FULL)
+                return
+            self._slot = True
         self._choose(now)
 
     def wake(self) -> None:
@@ -79,7 +78,7 @@ class Passage:
         if group.key_of is not None:
             self._key = group.key_of(self._exchange.head, self._exchange.origin)
         if group.retries:
-            group.budget.record_request(now)
+            group.budget.untold += 1
         state = group.balancer.choose(now, self._key)
         if state is None:
             self._exchange.fail(Outcome.NO_ENDPOINT)
@@ -131,10 +130,16 @@ class Passage:
 
     def settle(self, error: str | None, status: int, now: float) -> None:
         """Tell the breaker what came of the request."""
-        permit, self._permit = self._permit, 0
-        if permit:
-            assert self._group.breaker is not None
-            self._group.breaker.record(permit, self._group.breaks_on.meets(error, status), now)
+        permit, breaker = self._permit, self._group.breaker
+        if breaker is None or not permit:
+            return
+        self._permit = 0
+        if self._group.breaks_on.meets(error, status):
+            breaker.record(permit, True, now)
+        elif breaker.closed and permit == breaker.era:
+            breaker.untold += 1  # `record`'s common way
+        else:
+            breaker.record(permit, False, now)
 
     def leave(self) -> None:
         """Give back what is held."""

@@ -78,13 +78,16 @@ class BreakerSettings:
 class Breaker:
     """`closed` and `era` are public for the common way: `if breaker.closed: permit = breaker.era`, else `admit`.
 
+    So is `untold`: who succeeds with a permit of this era, while it is closed, may add one there instead of calling
+    `record`, as long as somebody calls `tell` every second or so.
+
     Every permit is brought back once: by `record`, as soon as the outcome is known, or by `abandon`, when nobody will
     ever know. `opened_total` and `refused_total` only grow.
     """
 
     __slots__ = (
         "_failed_at", "_passed", "_probing", "_settings", "_since", "_window",
-        "closed", "era", "opened_total", "refused_total", "state",
+        "closed", "era", "opened_total", "refused_total", "state", "untold",
     )  # fmt: skip
 
     def __init__(self, settings: BreakerSettings) -> None:
@@ -93,6 +96,7 @@ class Breaker:
         self.state = State.CLOSED
         self.closed = True
         self.era = 1
+        self.untold = 0
         self.opened_total = 0
         self.refused_total = 0
         self._since = 0.0
@@ -126,12 +130,19 @@ class Breaker:
     def record(self, permit: int, failed: bool, now: float) -> None:
         """What the exchange with this permit came to."""
         if permit == self.era:
+            self.tell(now)
             self._window.add(now, failed)
             if failed and self._breached():
                 self._move(Event.BREACH, now)
         elif permit == -self.era and self.state is State.HALF_OPEN:
             self._probing -= 1
             self._judge_probe(failed, now)
+
+    def tell(self, now: float) -> None:
+        """Take the successes that were only counted into the window."""
+        if self.untold:
+            self._window.add(now, times=self.untold)
+            self.untold = 0
 
     def abandon(self, permit: int) -> None:
         """The outcome will never be known. Of a probe that means: the next request is one in its place."""
@@ -150,6 +161,7 @@ class Breaker:
 
     def describe(self, now: float) -> dict[str, object]:
         """JSON-able. Its state is that of the last request: what time alone changes, the next one finds out."""
+        self.tell(now)
         self._window.move(now)
         return {
             "state": self.state.value,

@@ -59,14 +59,17 @@ class Budget:
     """At most `share` of the requests of the last 10 s are retried, but always `floor` a second on average over them.
 
     The floor is for quiet hours, when a share of next to nothing is nothing; it may be spent in a burst, as an endpoint
-    that dies needs it. `retries_total` and `refused_total` (wishes that were not granted) only grow.
+    that dies needs it. `retries_total` and `refused_total` (wishes that were not granted) only grow. `untold` is public
+    for the common way: a request may be counted there instead of by `record_request`, as long as somebody calls `tell`
+    every second or so.
     """
 
-    __slots__ = ("_floor", "_requests", "_retries", "_share", "refused_total", "retries_total")
+    __slots__ = ("_floor", "_requests", "_retries", "_share", "refused_total", "retries_total", "untold")
 
     def __init__(self, share: float = 0.2, floor: float = 10.0) -> None:
         self._requests = Window(BUDGET_WINDOW)
         self._retries = Window(BUDGET_WINDOW)
+        self.untold = 0
         self.retries_total = 0
         self.refused_total = 0
         self.reconfigure(share, floor)
@@ -82,8 +85,15 @@ class Budget:
         """A request came; its retries are not told here."""
         self._requests.add(now)
 
+    def tell(self, now: float) -> None:
+        """Take the requests that were only counted into the window."""
+        if self.untold:
+            self._requests.add(now, times=self.untold)
+            self.untold = 0
+
     def withdraw(self, now: float) -> bool:
         """Whether there may be another retry; if so, it is spent."""
+        self.tell(now)
         self._requests.move(now)
         self._retries.move(now)
         if self._retries.count + 1 > max(self._share * self._requests.count, self._floor):
@@ -95,6 +105,7 @@ class Budget:
 
     def describe(self, now: float) -> dict[str, object]:
         """JSON-able: of the last 10 s, and in total."""
+        self.tell(now)
         self._requests.move(now)
         self._retries.move(now)
         return {

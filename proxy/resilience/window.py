@@ -30,14 +30,14 @@ class Window:
         self._step = self._place = 0
         self._ends = float("-inf")
 
-    def add(self, now: float, marked: bool = False) -> None:
+    def add(self, now: float, marked: bool = False, times: int = 1) -> None:
         if now >= self._ends:
             self.move(now)
-        self.count += 1
-        self._counts[self._place] += 1
+        self.count += times
+        self._counts[self._place] += times
         if marked:
-            self.marked += 1
-            self._marks[self._place] += 1
+            self.marked += times
+            self._marks[self._place] += times
 
     def move(self, now: float) -> None:
         """Forget what is older than the window at `now`."""
