@@ -1,10 +1,13 @@
-"""Upstreams of a running server as a table for people: a line for each endpoint, and one for what guards it."""
+"""Upstreams of a running server as a table for people: a line for each endpoint, and each thing that guards them."""
 
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, Final
 
 from rich.markup import escape
 from rich.table import Table
+
+Row = tuple[str, ...]
+"""Endpoint or guard, state, in flight, requests, failures."""
 
 _WARN = {"ejected", "unhealthy", "open", "half_open", "recovering"}
 
@@ -14,21 +17,25 @@ def upstream_table(upstreams: Iterable[Mapping[str, Any]], *, by_worker: bool = 
     table = Table("upstream", "endpoint", "state", "in flight", "requests", "failures", box=None, pad_edge=False)
     for upstream in upstreams:
         name = upstream["name"]
-        guarded = _guards(upstream)
-        rows = [_endpoint(each) for each in upstream["endpoints"]] or [("none", "503", "", "", "")]
-        for endpoint, row in zip(upstream["endpoints"] or [{"workers": ()}], rows, strict=True):
+        for row in _rows(upstream, by_worker):
             table.add_row(name, *row)
             name = ""
-            if by_worker:
-                for worker in endpoint["workers"]:
-                    table.add_row("", f"  worker {worker['number']}", *_own(worker))
-        if guarded:
-            table.add_row("", *guarded, "", "", "")
-        if by_worker:
-            for worker in upstream["workers"]:
-                if own := _guards(worker):
-                    table.add_row("", f"  worker {worker['number']}: {own[0]}", own[1], "", "", "")
     return table
+
+
+def _rows(upstream: Mapping[str, Any], by_worker: bool) -> Iterator[Row]:
+    if not upstream["endpoints"]:
+        yield "none", "503", "", "", ""
+    for endpoint in upstream["endpoints"]:
+        yield _endpoint(endpoint)
+        for worker in endpoint["workers"] if by_worker else ():
+            yield f"  worker {worker['number']}", *_own(worker)
+    for guard, row_of in GUARDS.items():
+        if upstream[guard]:
+            yield row_of(guard, upstream[guard])
+            for worker in upstream["workers"] if by_worker else ():
+                if worker[guard]:
+                    yield row_of(f"  worker {worker['number']}", worker[guard])
 
 
 def upstream_notes(upstreams: Iterable[Mapping[str, Any]]) -> Iterator[str]:
@@ -43,11 +50,11 @@ def upstream_notes(upstreams: Iterable[Mapping[str, Any]]) -> Iterator[str]:
                 yield f"{upstream['name']}: {endpoint['url']}: {health['reason']}"
 
 
-def _endpoint(found: Mapping[str, Any]) -> tuple[str, ...]:
+def _endpoint(found: Mapping[str, Any]) -> Row:
     return escape(found["url"]), _state(found["state"], found["ejected_for_seconds"]), *_counts(found)
 
 
-def _own(found: Mapping[str, Any]) -> tuple[str, ...]:
+def _own(found: Mapping[str, Any]) -> Row:
     ejected = found["ejected_for_seconds"]
     state = "usable" if found["usable"] else "ejected" if found["healthy"] else "unhealthy"
     return _state(state, ejected), *_counts(found)
@@ -62,17 +69,24 @@ def _counts(found: Mapping[str, Any]) -> tuple[str, str, str]:
     return str(found["in_flight"]), str(found["requests_total"]), str(found["failures_total"])
 
 
-def _guards(found: Mapping[str, Any]) -> tuple[str, str] | None:
-    """What stands before an upstream, and the breaker's state. None where nothing does."""
-    parts = []
-    breaker, bulkhead, retries = found["breaker"], found["bulkhead"], found["retries"]
-    if breaker:
-        parts.append(f"breaker: {breaker['failures']} of {breaker['requests']} failed")
-    if bulkhead:
-        parts.append(f"bulkhead: {bulkhead['in_flight']} of {bulkhead['max_in_flight']}, {bulkhead['waiting']} waiting")
-    if retries:
-        parts.append(f"retries: {retries['retries_total']}")
-    if not parts:
-        return None
-    state = breaker["state"].replace("_", "-") if breaker else ""
-    return "; ".join(parts), f"[red]{state}[/red]" if breaker and breaker["state"] in _WARN else state
+def _breaker(name: str, found: Mapping[str, Any]) -> Row:
+    """Requests and failures are those in its window."""
+    state = found["state"]
+    text = state.replace("_", "-")
+    return name, f"[red]{text}[/red]" if state in _WARN else text, "", str(found["requests"]), str(found["failures"])
+
+
+def _bulkhead(name: str, found: Mapping[str, Any]) -> Row:
+    waiting = f"{found['waiting']} waiting" if found["waiting"] else ""
+    return name, waiting, f"{found['in_flight']} of {found['max_in_flight']}", "", ""
+
+
+def _retries(name: str, found: Mapping[str, Any]) -> Row:
+    return name, "", "", str(found["retries_total"]), ""
+
+
+GUARDS: Final[Mapping[str, Callable[[str, Mapping[str, Any]], Row]]] = {
+    "breaker": _breaker,
+    "bulkhead": _bulkhead,
+    "retries": _retries,
+}

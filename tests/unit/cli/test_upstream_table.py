@@ -44,14 +44,23 @@ def test_each_workers_view_is_shown_where_it_is_asked_for() -> None:
     ]
 
 
-def test_what_guards_an_upstream_has_a_line_of_its_own() -> None:
+def test_what_guards_an_upstream_has_lines_of_its_own() -> None:
     guards = {
         "breaker": {"state": "half_open", "requests": 30, "failures": 20},
         "bulkhead": {"in_flight": 3, "max_in_flight": 10, "waiting": 1},
         "retries": {"retries_total": 5},
     }
-    line = printed(upstream(endpoint("http://one:8101"), **guards))[1]
-    assert " ".join(line) == "breaker: 20 of 30 failed; bulkhead: 3 of 10, 1 waiting; retries: 5 half-open"
+    workers = [{"number": 0, **guards}, {"number": 1, "breaker": None, "bulkhead": None, "retries": None}]
+    found = upstream(endpoint("http://one:8101"), **guards, workers=workers)
+    assert printed(found)[1:] == [
+        ["breaker", "half-open", "30", "20"],
+        ["bulkhead", "1", "waiting", "3", "of", "10"],
+        ["retries", "5"],
+    ]
+    assert printed(found, by_worker=True)[3:5] == [
+        ["breaker", "half-open", "30", "20"],
+        ["worker", "0", "half-open", "30", "20"],
+    ]
 
 
 def test_an_upstream_without_endpoints_says_what_requests_get() -> None:
