@@ -68,6 +68,7 @@ GOALS = (
     ),
     Goal("CPU per request, POST 10 KiB, against nginx", "post10k_c64", "engine", "nginx", cpu_us, 2.4),
     Goal("requests a second, GET 100 KiB, against nginx", "get100k_c64", "engine", "nginx", rate, 1.0, at_most=False),
+    Goal("CPU per request, GET 1 KiB, guarded, against nginx", "guarded", "engine, guarded", "nginx", cpu_us, 1.85),
     Goal("CPU per request, 1,000 routes against 1", "routes", "engine, 1,000 routes", "engine, 1 route", cpu_us, 1.15),
     Goal(
         "median latency at 200 requests a second, beyond nginx's",

@@ -26,6 +26,7 @@ class Setup:
     folder: Path
     access_log: bool = False
     routes: int = 200  # read only by proxies of ours; the others know two prefixes and a default
+    guarded: bool = False  # likewise
 
 
 @dataclass(frozen=True, slots=True)

@@ -104,7 +104,14 @@ def serving(contender: Contender, ground: Ground, folder_name: str) -> Iterator[
     folder = ground.folder / folder_name.replace(" ", "-").replace(",", "")
     folder.mkdir(parents=True)
     upstream = f"127.0.0.1:{ground.upstream_port}"
-    setup = Setup(free_port(), upstream, folder, access_log=contender.access_log, routes=contender.routes)
+    setup = Setup(
+        free_port(),
+        upstream,
+        folder,
+        access_log=contender.access_log,
+        routes=contender.routes,
+        guarded=contender.guarded,
+    )
     command = PEERS[contender.peer].launch(setup)
     log = folder / "output.log"
     with started(command.argv, cores=ground.cores.proxy, log=log, environment=command.environment) as process:

@@ -51,6 +51,7 @@ class Contender:
     peer: str
     routes: int = 200
     access_log: bool = False
+    guarded: bool = False  # ours only: two endpoints, breaker, bulkhead and retries
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +84,17 @@ SCENARIOS = {
             "lat200", "GET, 1 KiB answers, 200 requests a second, 1 connection", Load(GET_1K, connections=1, rate=200)
         ),
         Scenario("get1k_c64_log", "GET, 1 KiB answers, 64 connections, access logs on", Load(GET_1K), access_log=True),
+        Scenario(
+            "guarded",
+            "GET, 1 KiB answers, 64 connections, requests alike, without and with breaker, bulkhead, retries and two"
+            " endpoints to choose from",
+            Load(GET_1K, visitors=1),
+            contenders=(
+                Contender("nginx", "nginx"),
+                Contender("engine", "engine"),
+                Contender("engine, guarded", "engine", guarded=True),
+            ),
+        ),
         Scenario(
             "routes",
             "GET, 1 KiB answers, 64 connections, with more and more routes",

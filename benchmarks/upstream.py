@@ -37,6 +37,7 @@ http {
   tcp_nopush on;
   server {
     listen 127.0.0.1:@port@ backlog=4096;
+    listen 127.0.0.2:@port@ backlog=4096;
     default_type application/json;
     add_header Cache-Control "max-age=60";
     add_header ETag '"5f1c-62b9a4e4f0db8"';

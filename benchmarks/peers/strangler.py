@@ -16,10 +16,15 @@ from benchmarks.processes import free_port
 
 PATTERNS = ("/api/area{n}/**", "/api/area{n}/{{id}}", "/pages/area{n}", "/shop/area{n}/{{id}}/lines/{{line}}")
 
+GUARDS: dict[str, Any] = {"breaker": {}, "bulkhead": {"max_in_flight": 200, "queue": 400}, "retry": {"attempts": 2}}
+
 
 def configuration(setup: Setup) -> dict[str, Any]:
     """A routes.yaml (JSON is YAML) with `setup.routes` routes."""
-    upstream = {"url": f"http://{setup.upstream}"}
+    upstream: dict[str, Any] = {"url": f"http://{setup.upstream}"}
+    if setup.guarded:
+        _, port = setup.upstream.rsplit(":", 1)
+        upstream = {"targets": [f"http://127.0.0.1:{port}", f"http://127.0.0.2:{port}"], **GUARDS}
     return {
         "version": 1,
         "listen": {"public": f"127.0.0.1:{setup.port}", "console": f"127.0.0.1:{free_port()}"},
