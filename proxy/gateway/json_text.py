@@ -23,9 +23,9 @@ def is_deep(text: bytes) -> bool:
     # Without escapes every second piece between quotes is a string.
     brackets = b"".join(text.translate(_SQUARE, _IDLE).split(b'"')[::2])
     for _ in range(MAX_DEPTH):  # each turn takes the innermost pairs away
-        brackets = brackets.replace(b"[]", b"")
-        if not brackets:
-            return False
+        before, brackets = len(brackets), brackets.replace(b"[]", b"")
+        if len(brackets) == before:
+            break
     # What was never closed is no JSON, but a parser would go as deep before it knows.
     return b"[]" in brackets or brackets.count(b"[") > MAX_DEPTH
 

@@ -346,6 +346,35 @@ def test_a_part_is_asked_again_as_its_upstream_allows():
         assert read(client.received).body == b'{"order":3,"payment":1,"stock":2}'
 
 
+def test_whoever_comes_too_often_costs_no_part_anything():
+    file = FILE.format(stage="cutover", listen="", orders="").replace(
+        "    aggregate:", "    rate_limit: 1/m\n    aggregate:"
+    )
+    with World(load(file), compose=compose_parts) as world:
+        world.client().sends(get("/orders/7/summary"))
+        client = world.client()
+        client.sends(get("/orders/7/summary"))
+        assert (read(client.received).status, len(world.upstreams)) == (429, 3)
+
+
+def test_a_body_of_the_client_goes_to_no_part(world):
+    client = world.client()
+    client.sends(request("GET /orders/7/summary", "Content-Length: 5", body=b"hello"))
+    for port in (ORDER, PAYMENT, STOCK):
+        assert read(asked(world, port).received).body == b""
+        says(world, port, b"1")
+    assert read(client.received).status == 200
+
+
+def test_a_client_that_names_no_host_gets_its_answer(world):
+    client = world.client()
+    client.sends(b"GET /orders/7/summary HTTP/1.0\r\n\r\n")
+    assert read(asked(world, ORDER).received).value("host") == "orders"
+    for port in (ORDER, PAYMENT, STOCK):
+        says(world, port, b"1")
+    assert read(client.received).status == 200
+
+
 def test_at_stage_legacy_the_monolith_answers():
     with opened(stage="legacy") as world:
         world.client().sends(get("/orders/7/summary"))
