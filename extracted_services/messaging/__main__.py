@@ -33,7 +33,7 @@ Result = TypeVar("Result")
 EXIT_CODES = """\b
 Exit codes:
   0  well
-  1  the answer is no: dead letters with --fail, a lag above --at-most, a group or topic that is unknown
+  1  the answer is no: dead letters with --fail, a lag above --at-most, a replay for a group that never read the topic
   2  wrong usage
   3  the broker could not be reached
 """
@@ -100,7 +100,7 @@ def facts(letter: DeadLetter) -> dict[str, str | int]:
 @json_option
 @click.pass_obj
 def lag(broker: str, group: str, topics: Sequence[str], at_most: int | None, *, as_json: bool) -> None:
-    """Count the messages that GROUP has not handled."""
+    """Count the messages that GROUP has not handled; one that never read a topic has all of it before it."""
 
     async def by_topic(bus: Bus) -> dict[str, int]:
         return {topic: await bus.lag(group, [topic]) for topic in topics}
