@@ -2,7 +2,8 @@
 
 Failures are values, since every caller has to decide on them. What may be repeated (GET, HEAD, and whatever carries
 an Idempotency-Key) is tried again with growing, jittered pauses, never for longer than `Timeouts.whole`; anything else
-only while it is certain that nothing was sent. No redirect is followed, so the internal token goes nowhere else.
+only while it is certain that nothing was sent. A service that fails most of the time is left alone for a moment
+(`guard`). No redirect is followed, so the internal token goes nowhere else.
 """
 
 import asyncio
@@ -17,11 +18,13 @@ from typing import Any, Self
 import httpx
 import stamina
 
+from extracted_services.chassis.guard import DEFAULT_GUARDS, Guard, Guards, LeftAlone
 from extracted_services.chassis.trace import current, start_trace
 
 READS = ("GET", "HEAD")
 WORTH_ANOTHER_TRY = frozenset({429, 502, 503, 504})
 NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
+SERVER_ERROR = 500
 CONNECTIONS = 50
 # Shorter than servers keep an idle connection (uvicorn: 5 s), so that none is closed while a request is put on it.
 KEEP_ALIVE_SECONDS = 4.0
@@ -103,12 +106,14 @@ class ServiceClient:
         token: str,
         timeouts: Timeouts = Timeouts(),
         retries: Retries = Retries(),
+        guards: Guards = DEFAULT_GUARDS,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         self._name = name
         self._base = base
         self._timeouts = timeouts
         self._retries = retries
+        self._guard = Guard(guards)
         self._client = httpx.AsyncClient(
             headers={"Authorization": f"Bearer {token}", "Accept": "application/json"},
             timeout=httpx.Timeout(timeouts.attempt, connect=timeouts.connect, pool=timeouts.connect),
@@ -140,6 +145,17 @@ class ServiceClient:
         return await self._request(_Call("POST", path, body=body, key=key))
 
     async def _request(self, call: "_Call") -> Outcome:
+        try:
+            async with self._guard.passage() as passage:
+                outcome = await self._insist(call)
+                passage.failed = isinstance(outcome, Unreachable) or (
+                    isinstance(outcome, Refused) and outcome.status >= SERVER_ERROR
+                )
+                return outcome
+        except LeftAlone as reason:
+            return Unreachable(str(reason), may_be_done=False)
+
+    async def _insist(self, call: "_Call") -> Outcome:
         try:
             async for attempt in stamina.retry_context(
                 on=lambda failure: self._plan_retry(call, failure),

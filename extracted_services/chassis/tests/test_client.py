@@ -217,3 +217,14 @@ async def test_an_answer_without_end_is_cut_off(client: ServiceClient, router: r
 
     assert isinstance(outcome, Unreachable)
     assert "more than" in outcome.reason
+
+
+async def test_a_service_that_keeps_failing_is_not_asked_for_a_while(router: respx.Router) -> None:
+    route = router.get(f"{URL}/a").respond(500)
+
+    async with open_client(router, Retries(attempts=1)) as client:
+        outcomes = [await client.get("/a") for _ in range(21)]
+
+    assert outcomes[19] == Refused(500, {})
+    assert outcomes[20] == Unreachable("it has failed too often, and is left alone for a moment", may_be_done=False)
+    assert route.call_count == 20
