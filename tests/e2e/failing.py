@@ -29,7 +29,7 @@ def file(upstreams: str, routes: str = "", *, listen: str = "") -> str:
     """A routes.yaml of these upstreams; `monolith` is one of them."""
     return f"""\
 version: 1
-listen: {{ public: 127.0.0.1:0, console: 127.0.0.1:0, drain_timeout: 2s, trusted_callers: [127.0.0.1]{listen} }}
+listen: {{ public: 127.0.0.1:0, console: 127.0.0.1:0, drain_timeout: 1s, trusted_callers: [127.0.0.1]{listen} }}
 log: {{ access: off }}
 upstreams:
 {upstreams}
@@ -133,10 +133,10 @@ async def fall_back(folder: Path, *, rounds: int) -> None:
                 async with PacedLoad(server.public, 100, 12, every_third_a_write, f"{turn}-").running() as load:
                     await asyncio.sleep(0.5)
                     gone = await asyncio.to_thread(service.kill)
-                    await asyncio.sleep(2)
+                    await asyncio.sleep(1.2)
                     back = time.monotonic()
                     await asyncio.to_thread(service.start)
-                    await asyncio.sleep(3)
+                    await asyncio.sleep(2.5)
                     whole = time.monotonic()
                     await asyncio.sleep(0.5)
                 judge_the_fallback(load, gone, back, whole)

@@ -20,7 +20,7 @@ RATE = 500
 async def test_a_killed_endpoint_costs_only_what_it_had_under_way_and_no_write_is_sent_twice(
     tmp_path: Path, workers: int
 ) -> None:
-    await kill_one_of_two(tmp_path, Random(workers), workers=workers, rate=RATE, seconds=4)
+    await kill_one_of_two(tmp_path, Random(workers), workers=workers, rate=RATE, seconds=3)
 
 
 async def test_an_endpoint_that_comes_and_goes_fails_no_read_and_is_not_ejected_before_its_time(tmp_path: Path) -> None:
