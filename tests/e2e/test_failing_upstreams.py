@@ -24,7 +24,7 @@ async def test_a_killed_endpoint_costs_only_what_it_had_under_way_and_no_write_i
 
 
 async def test_an_endpoint_that_comes_and_goes_fails_no_read_and_is_not_ejected_before_its_time(tmp_path: Path) -> None:
-    await flap(tmp_path, seconds=10)
+    await flap(tmp_path, seconds=8)
 
 
 async def test_the_monolith_reads_for_a_service_that_is_down_and_never_writes_for_it(tmp_path: Path) -> None:

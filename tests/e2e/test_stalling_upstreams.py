@@ -23,4 +23,4 @@ async def test_a_breaker_opens_in_time_asks_with_one_request_a_worker_and_closes
 
 @pytest.mark.parametrize("workers", [1, 3])
 async def test_retries_never_become_a_storm(tmp_path: Path, workers: int) -> None:
-    await storm(tmp_path, workers=workers, rate=300, seconds=2.5)
+    await storm(tmp_path, workers=workers, rate=300, seconds=1.5)
