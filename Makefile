@@ -26,8 +26,8 @@ test: install ## run every test
 	@scripts/ensure_chromium.sh
 	$(BIN)/python -m pytest --numprocesses=3 --dist=loadfile --no-loadscope-reorder $(TESTS)
 
-brokers: install ## the buses' contract on every broker there is, also on the one that takes minutes
-	BROKERS=all $(BIN)/python -m pytest tests/integration/test_bus_kafka.py tests/integration/test_bus_crashes.py
+brokers: install ## the buses' contract on every broker there is, also on the one that takes minutes; the tour on real ones
+	BROKERS=all $(BIN)/python -m pytest tests/integration/test_bus_kafka.py tests/integration/test_bus_crashes.py tests/e2e/test_demo.py
 
 chaos: install ## the whole shop under fire: processes killed for minutes on end. SEED=n repeats what was drawn
 	CHAOS=1 CHAOS_SEED=$(SEED) $(BIN)/python -m pytest -s tests/chaos $(if $(ONLY),-k $(ONLY))

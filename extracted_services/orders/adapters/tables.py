@@ -27,6 +27,7 @@ orders = Table(
     Column("card_reference", String(64), nullable=True),
     Column("version", BigInteger, nullable=False),
     Column("peer_version", BigInteger, nullable=False),
+    Column("epoch", BigInteger, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),
     # The request that placed it, when it carried a key, and what its customer was told, key or not.

@@ -92,6 +92,8 @@ class Order:
     """`lines` stand as they were asked for. `card_reference` is the processor's token, never a number.
 
     `version` counts changes from 1; `peer_version` is the highest version taken over from the monolith, 0 for none.
+    `epoch` is that of the ownership under which a draft was made: under another one it becomes no order any more, as
+    its customer may have been served by the other side.
     `asked` is None without an Idempotency-Key; `told` is the first answer given, None while nobody was told anything.
     """
 
@@ -107,6 +109,7 @@ class Order:
     card_reference: str | None = None
     version: int = 0
     peer_version: int = 0
+    epoch: int = 0
     asked: Asked | None = None
     told: Told | None = None
 
@@ -117,6 +120,10 @@ class Order:
     @property
     def is_draft(self) -> bool:
         return self.version == 0
+
+    def is_overtaken(self, epoch: int) -> bool:
+        """Whether it is a draft of an earlier ownership than the present one."""
+        return self.is_draft and self.epoch != epoch
 
     @property
     def is_from_peer(self) -> bool:

@@ -150,10 +150,12 @@ class Fulfilment:
         """What a transaction decides that has leave to write, and holds the order."""
         try:
             async with self.work() as unit:
-                await unit.own()
+                epoch = await unit.own()
                 order = await unit.lock(call.subject)
                 if order is None:
                     raise LookupError(f"there is no order {call.subject}")
+                if order.is_overtaken(epoch):
+                    return NotNow("orders were written elsewhere since the draft was made")
                 return _find_finished(order) or await decide(unit, order)
         except NotOwner as refusal:
             return NotNow(str(refusal))

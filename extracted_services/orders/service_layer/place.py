@@ -138,10 +138,10 @@ async def _price(lines: Sequence[Wanted], goods: Goods) -> tuple[Line, ...]:
 async def _open(order: Order, counter: Counter) -> Begun | None:
     """The saga of the draft, which is kept now; None if its key was claimed before."""
     async with counter.work() as unit:
-        await unit.own()
+        epoch = await unit.own()
         if order.asked is not None and not await unit.claim(order.asked):
             return None
-        await unit.add(order)
+        await unit.add(replace(order, epoch=epoch))
         return await unit.begin_saga(FULFIL, order.id)
 
 
@@ -180,17 +180,19 @@ async def stop_waiting(order_id: str, counter: Counter) -> Told:
     """
     try:
         async with counter.work() as unit:
-            await unit.own()
+            epoch = await unit.own()
             order = await unit.lock(order_id)
             if order is not None and order.told is None and not order.is_settled:
-                return await _send_away(order, unit)
+                return await _send_away(order, unit, epoch)
     except NotOwner:
         if await give_up(order_id, counter.work, counter.now):
             raise
     return await _answer(await counter.orders.find(order_id), counter)
 
 
-async def _send_away(order: Order, unit: Unit) -> Told:
+async def _send_away(order: Order, unit: Unit, epoch: int) -> Told:
+    if order.is_overtaken(epoch):
+        raise NotOwner("order")
     told = pending_answer(order)
     if order.is_draft:
         await unit.save(tell(accept(order), told), "OrderCreated")

@@ -37,8 +37,11 @@ class Begun:
 class Unit(Protocol):
     """One transaction on the service's own database: all of it is kept, or nothing."""
 
-    async def own(self) -> None:
-        """Leave to write orders, until the end of the transaction. The first thing to do in it. Raises NotOwner."""
+    async def own(self) -> int:
+        """Leave to write orders, until the end of the transaction. The first thing to do in it. Raises NotOwner.
+
+        The epoch of this side's ownership.
+        """
 
     async def claim(self, asked: Asked) -> bool:
         """Whether this is the first request of its key. Raises KeyReused."""

@@ -136,6 +136,22 @@ def test_a_draft_that_is_overtaken_by_a_fence_becomes_no_order(service: Service,
     assert len(alice.listed()) == 1
 
 
+def test_a_draft_of_an_earlier_ownership_becomes_no_order_though_orders_are_back(
+    service: Service, shop: Neighbours
+) -> None:
+    alice = service.customer()
+    with shop.hold("reserve") as hold:
+        asking = Asking(alice, key="k")
+        hold.wait()
+        service.fence()
+        service.own()  # meanwhile its customer may have been served by the other side
+    assert (asking.answer.status_code, asking.answer.json()["type"]) == (409, "urn:shop:not-owner")
+    eventually(lambda: shop.stock["MUG-0001"] == 100)
+    assert alice.listed() == []
+    assert alice.order(("MUG-0001", 1), key="k").status_code == 201
+    assert len(alice.listed()) == 1
+
+
 def test_who_waits_longer_than_a_fence_with_a_draft_is_sent_to_the_other_side(
     service: Service, shop: Neighbours
 ) -> None:

@@ -29,6 +29,7 @@ def upgrade() -> None:
         sa.Column("card_reference", sa.String(64), nullable=True),
         sa.Column("version", sa.BigInteger, nullable=False),
         sa.Column("peer_version", sa.BigInteger, nullable=False),
+        sa.Column("epoch", sa.BigInteger, nullable=False),
         sa.Column("created_at", moment, nullable=False),
         sa.Column("updated_at", moment, nullable=False),
         sa.Column("asked_path", sa.String(100), nullable=True),
