@@ -38,10 +38,12 @@ class Family:
 
     def told(self) -> Entry:
         """What the control process was last told of the others."""
-        found: Entry = [
-            each["message"] for each in self.entries("told", "control") if each["message"]["type"] == "children"
-        ][-1]
-        return found
+        self.wait_for(lambda: bool(self._all_told()))
+        return self._all_told()[-1]
+
+    def _all_told(self) -> list[Entry]:
+        messages = [entry["message"] for entry in self.entries("told", "control")]
+        return [message for message in messages if message["type"] == "children"]
 
 
 Start = Callable[..., Family]
@@ -118,7 +120,7 @@ def test_hangup_tells_the_control_process_to_reload(start: Start) -> None:
 
 
 def test_a_drain_is_announced_before_the_delay_and_the_port_closes_after_it(start: Start) -> None:
-    family = start(delay=0.5)
+    family = start(delay=2)
     port = family.log("ready")[0]["port"]
     family.process.send_signal(signal.SIGINT)
     family.wait_for(lambda: family.told()["draining"])
