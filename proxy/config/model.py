@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from enum import StrEnum
 
+from proxy.config.compare import DEFAULT_COMPARE, Compare, Shadow
 from proxy.config.policy import (
     DEFAULT_BALANCE,
     DEFAULT_EJECT,
@@ -30,6 +31,7 @@ class Stage(StrEnum):
     """A route's place on the road from the monolith to a service."""
 
     LEGACY = "legacy"
+    SHADOW = "shadow"
     CUTOVER = "cutover"
     RETIRED = "retired"
 
@@ -197,6 +199,7 @@ class Upstream:
     slow_start: timedelta = timedelta(0)
     health: HealthCheck | None = None
     discover: Discover | None = None
+    sandboxed: bool = False  # whether what it is asked to write may be written for nothing
     place: Place | None = None
 
 
@@ -279,6 +282,8 @@ class Route:
     fallback: Fallback | None = None
     rate_limit: RateLimit | None = None
     aggregate: tuple[AggregatePart, ...] = ()  # in the order of the answer; such a route has no `to`
+    shadow: Shadow | None = None  # always there at stage shadow; at cutover the monolith is the one that is shadowed
+    compare: Compare = DEFAULT_COMPARE
     group: str | None = None
     owner: str | None = None
     place: Place | None = None

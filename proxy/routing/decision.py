@@ -90,7 +90,7 @@ def by_default(legacy: str) -> Decision:
 
 def _by_stage(route: Route, legacy: str, rewrites: bool) -> Decision:
     match route.stage:
-        case Stage.LEGACY:
+        case Stage.LEGACY | Stage.SHADOW:
             return Decision(route.name, Side.LEGACY, Reason.STAGE, legacy, rewrites=False)
         case Stage.CUTOVER if route.to is not None or route.aggregate:
             return Decision(route.name, Side.SERVICE, Reason.STAGE, route.to, rewrites)
