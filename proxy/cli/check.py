@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from proxy import clock
 from proxy.cli.options import CONFIG_VARIABLE, DEFAULT_CONFIG
 from proxy.config import ConfigError, Problem, Snapshot, load_file
 from proxy.routing.lint import lint
@@ -47,7 +48,7 @@ def check(file: str, environ: Mapping[str, str]) -> tuple[Snapshot | None, Seque
         snapshot = load_file(file, environ)
     except ConfigError as error:
         return None, error.problems
-    return snapshot, lint(snapshot)
+    return snapshot, lint(snapshot, clock.now().date())
 
 
 def exit_code(problems: Sequence[Problem], *, strict: bool) -> int:

@@ -14,8 +14,9 @@ import click
 from proxy.cli.options import config_option
 from proxy.config import load_file
 from proxy.config.model import Snapshot
+from proxy.config.values import format_share
 from proxy.routing.decision import Reason, Side
-from proxy.routing.explain import Explanation, Part, Rival, explain
+from proxy.routing.explain import Copied, Explanation, Part, Rival, explain
 from proxy.routing.listing import describe
 from proxy.routing.reserved import INTERNAL
 from proxy.routing.table import compile_table
@@ -151,6 +152,8 @@ def _details(found: Explanation, snapshot: Snapshot) -> Iterator[tuple[str, str]
     if found.fallback:
         causes = ", ".join(map(str, found.fallback.on))
         yield "instead", f"{found.fallback.url or found.fallback.upstream} on {causes}, or while the breaker is open"
+    if found.shadow:
+        yield "copy", _copied(found.shadow, snapshot)
     if found.claim is None:
         return
     route, place = found.claim.route, found.claim.match.place or found.claim.route.place
@@ -158,6 +161,14 @@ def _details(found: Explanation, snapshot: Snapshot) -> Iterator[tuple[str, str]
     for name, value in (("owner", route.owner), ("group", route.group)):
         if value:
             yield name, value
+
+
+def _copied(shadow: Copied, snapshot: Snapshot) -> str:
+    url = shadow.url or f"an endpoint found at {snapshot.upstreams[shadow.upstream].discover}"
+    if shadow.why_not:
+        return f"none to {shadow.upstream}: {shadow.why_not}"
+    share = "" if shadow.sample == 1 else f" of {format_share(shadow.sample)} of them"
+    return f"{url}{share}, only to be compared"
 
 
 def _parts(parts: Sequence[Part], snapshot: Snapshot) -> Iterator[str]:

@@ -39,18 +39,18 @@ def command(config: str, as_json: bool) -> None:
 
 def _columns(listed: Sequence[Listed], legacy: str) -> list[Row]:
     """A header and a row for each match, then the default; columns that would be empty are left out."""
-    header = ("#", "ROUTE", "REQUEST", "STAGE", "SIDE", "UPSTREAM", "PRIORITY", "OWNER", "GROUP")
+    header = ("#", "ROUTE", "REQUEST", "STAGE", "SIDE", "UPSTREAM", "COPIES TO", "PRIORITY", "OWNER", "GROUP")
     rows = [_row(one) for one in listed]
-    rows.append(("", DEFAULT_ROUTE, "everything else", "", "legacy", legacy, "", "", ""))
-    kept = [at for at in range(len(header)) if at < header.index("PRIORITY") or any(row[at] for row in rows)]
+    rows.append(("", DEFAULT_ROUTE, "everything else", "", "legacy", legacy, "", "", "", ""))
+    kept = [at for at in range(len(header)) if at < header.index("COPIES TO") or any(row[at] for row in rows)]
     return [tuple(row[at] for at in kept) for row in (header, *rows)]
 
 
 def _row(one: Listed) -> Row:
     answered_by = one.upstream or " + ".join(one.parts) or f"(answers {one.status})"
     priority = str(one.priority) if one.priority else ""
-    text = (one.request, one.stage, one.side.value, answered_by, priority, one.owner or "", one.group or "")
-    return (str(one.rank), one.route, *text)
+    decided = (one.request, one.stage, one.side.value, answered_by, one.shadow or "")
+    return (str(one.rank), one.route, *decided, priority, one.owner or "", one.group or "")
 
 
 def _align(rows: Sequence[Row]) -> str:

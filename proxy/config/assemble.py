@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
+from proxy.config.assemble_compare import assemble_compare, assemble_shadow
 from proxy.config.assemble_upstream import assemble_upstream
 from proxy.config.decode import Draft
 from proxy.config.model import (
@@ -11,7 +12,6 @@ from proxy.config.model import (
     Listen,
     ListenTls,
     PathRewrite,
-    Place,
     Respond,
     Route,
     RouteMatch,
@@ -20,6 +20,7 @@ from proxy.config.model import (
 )
 from proxy.config.nodes import Document
 from proxy.config.outcomes import merge
+from proxy.config.place import Place
 from proxy.config.policy import AggregatePart, Fallback, RateLimit, default_burst
 from proxy.config.written import DefaultsSection, LogSection
 from proxy.config.written_listen import ListenSection
@@ -45,7 +46,7 @@ def assemble(draft: Draft, revision: str, base_dir: Path, sources: tuple[str, ..
             for name, upstream in draft.upstreams.items()
         },
         legacy=defaults.legacy,
-        routes=tuple(_route(route, document, index) for index, route in draft.routes.items()),
+        routes=tuple(_route(route, defaults, document, index) for index, route in draft.routes.items()),
         access_log=log.access,
         state_dir=str(base_dir / (draft.state or ".")),
         sources=sources,
@@ -68,7 +69,7 @@ def _listen(written: ListenSection, base_dir: Path) -> Listen:
     )
 
 
-def _route(written: RouteSection, document: Document, index: int) -> Route:
+def _route(written: RouteSection, defaults: DefaultsSection, document: Document, index: int) -> Route:
     respond, rewrite = written.respond, written.rewrite
     return Route(
         name=written.name,
@@ -90,6 +91,10 @@ def _route(written: RouteSection, document: Document, index: int) -> Route:
         aggregate=tuple(
             AggregatePart(name, part.upstream, part.get, part.required, part.timeout, part.default)
             for name, part in (written.aggregate or {}).items()
+        ),
+        shadow=assemble_shadow(written.shadow, written.stage),
+        compare=assemble_compare(
+            {("defaults", "compare"): defaults.compare, ("routes", index, "compare"): written.compare}, document
         ),
         group=written.group,
         owner=written.owner,

@@ -3,8 +3,9 @@
 from dataclasses import replace
 from pathlib import Path
 
-from proxy.config.model import Discover, DiscoverKind, Place, Timeouts, Upstream, UpstreamTls
+from proxy.config.model import Discover, DiscoverKind, Timeouts, Upstream, UpstreamTls
 from proxy.config.outcomes import merge
+from proxy.config.place import Place
 from proxy.config.policy import Balance, Breaker, Bulkhead, Eject, HealthCheck, Retry
 from proxy.config.written_upstream import (
     BreakerSection,
@@ -33,6 +34,7 @@ def assemble_upstream(name: str, written: UpstreamSection, base_dir: Path, place
         slow_start=written.slow_start,
         health=_health(written.health) if written.health else None,
         discover=_discover(written.discover, base_dir, written.tls is not None) if written.discover else None,
+        sandboxed=written.sandboxed,
         place=place,
     )
 

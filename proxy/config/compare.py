@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 
+from proxy.config.place import Place
+
 COMPARED_HEADERS = (
     "Allow",
     "Cache-Control",
@@ -22,6 +24,9 @@ COMPARED_HEADERS = (
 )
 """What a client acts upon. The rest says who answered and when, and two systems never agree about that."""
 
+SAFE_METHODS = frozenset({"GET", "HEAD"})
+WRITES = frozenset({"POST", "PUT", "PATCH", "DELETE"})
+
 
 @dataclass(frozen=True, slots=True)
 class IgnoreRule:
@@ -32,6 +37,7 @@ class IgnoreRule:
     css: str | None = None  # a selector of HTML elements
     because: str | None = None
     until: date | None = None
+    place: Place | None = field(default=None, compare=False)
 
     @property
     def subject(self) -> str:
@@ -80,6 +86,11 @@ class Shadow:
     timeout: timedelta = timedelta(seconds=5)
     max_body_bytes: int = 256 * 1024  # of a request or an answer; larger ones are not compared
     allow_writes: bool = False
+
+    @property
+    def methods(self) -> frozenset[str]:
+        """The methods that are copied. Of unknown ones nobody can tell what asking twice does."""
+        return SAFE_METHODS | WRITES if self.allow_writes else SAFE_METHODS
 
 
 DEFAULT_SHADOW = Shadow()

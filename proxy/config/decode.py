@@ -11,8 +11,8 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
 from proxy.config.errors import Problem, did_you_mean
-from proxy.config.model import Place
 from proxy.config.nodes import Document, Location, Mapping, Node, Scalar, Sequence, plain
+from proxy.config.place import Place
 from proxy.config.refused import Refused, shown
 from proxy.config.written import DefaultsSection, FileSection, LogSection
 from proxy.config.written_kinds import Name, Section, Text, Version

@@ -7,8 +7,9 @@ from urllib.parse import unquote
 from proxy.config.addresses import address, endpoint, host
 from proxy.config.document import read_tree
 from proxy.config.errors import ConfigError, Problem, did_you_mean
-from proxy.config.model import Address, Discover, DiscoverKind, Endpoint, Place
+from proxy.config.model import Address, Discover, DiscoverKind, Endpoint
 from proxy.config.nodes import Document, Mapping, Node, Scalar, Sequence
+from proxy.config.place import Place
 from proxy.config.refused import Refused, shown
 from proxy.config.substitution import Substitution
 from proxy.config.values import text

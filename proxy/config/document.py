@@ -13,8 +13,8 @@ import yaml
 
 from proxy.config.core_schema import resolve
 from proxy.config.errors import ConfigError, Problem
-from proxy.config.model import Place
 from proxy.config.nodes import Document, Mapping, Node, Scalar, Sequence
+from proxy.config.place import Place
 from proxy.config.refused import Refused
 from proxy.config.substitution import Substitution
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any, Literal
 
-from proxy.config.model import Place
+from proxy.config.place import Place
 
 Severity = Literal["error", "warning"]
 

@@ -9,6 +9,7 @@ from datetime import date, timedelta
 from enum import StrEnum
 
 from proxy.config.compare import DEFAULT_COMPARE, Compare, Shadow
+from proxy.config.place import Place
 from proxy.config.policy import (
     DEFAULT_BALANCE,
     DEFAULT_EJECT,
@@ -58,18 +59,6 @@ class AccessLog(StrEnum):
     ON = "on"
     ERRORS = "errors"
     OFF = "off"
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where in the file something was written; lines and columns count from 1."""
-
-    file: str
-    line: int
-    column: int
-
-    def __str__(self) -> str:
-        return f"{self.file}:{self.line}:{self.column}"
 
 
 @dataclass(frozen=True, slots=True)

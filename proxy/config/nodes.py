@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from proxy.config.errors import Problem
-from proxy.config.model import Place
+from proxy.config.place import Place
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,10 +8,12 @@ from collections.abc import Callable, Iterable, Iterator
 
 from proxy.config.decode import Draft
 from proxy.config.errors import Problem
-from proxy.config.model import DEFAULT_ROUTE, Address, PathRewrite, Place, Stage
+from proxy.config.model import DEFAULT_ROUTE, Address, PathRewrite, Stage
 from proxy.config.nodes import Location, Mapping
 from proxy.config.patterns import rewrite_problem
+from proxy.config.place import Place
 from proxy.config.rules_aggregate import AGGREGATE_RULES
+from proxy.config.rules_compare import COMPARE_RULES
 from proxy.config.rules_resilience import RESILIENCE_RULES
 from proxy.config.rules_upstream import UPSTREAM_RULES, endpoints_of
 from proxy.config.written_route import HeaderEditsSection, ValueSection
@@ -213,4 +215,5 @@ _RULES: tuple[Callable[[Draft], Iterator[Problem]], ...] = (
     *UPSTREAM_RULES,
     *RESILIENCE_RULES,
     *AGGREGATE_RULES,
+    *COMPARE_RULES,
 )

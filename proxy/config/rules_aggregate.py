@@ -17,6 +17,8 @@ _NOT_OF_AN_AGGREGATE = {
     "rewrite": "each part says what it is asked for",
     "headers": "what its parts are sent and what it answers is fixed",
     "fallback": "a part that fails has its default",
+    "shadow": "the monolith has no such answer to compare it with",
+    "compare": "the monolith has no such answer to compare it with",
     "respond": "it is never retired: remove the route when nobody needs it",
     "upgrades": "it opens no tunnel",
     "limits": "it takes no body",
@@ -31,11 +33,12 @@ def an_aggregate_has_only_parts(draft: Draft) -> Iterator[Problem]:
                 yield Problem(place, f'an aggregate has no "{key}": {why}', "remove it")
 
 
-def an_aggregate_is_never_retired(draft: Draft) -> Iterator[Problem]:
+def an_aggregate_is_at_one_side(draft: Draft) -> Iterator[Problem]:
     for index, route in _aggregates(draft):
-        if route.stage is Stage.RETIRED:
+        if route.stage in (Stage.SHADOW, Stage.RETIRED):
             place = draft.document.place(("routes", index, "stage"))
-            yield Problem(place, "an aggregate is at cutover or at legacy", "remove the route when nobody needs it")
+            hint = "remove the route when nobody needs it" if route.stage is Stage.RETIRED else None
+            yield Problem(place, "an aggregate is at cutover or at legacy", hint)
 
 
 def an_aggregate_only_reads(draft: Draft) -> Iterator[Problem]:
@@ -83,7 +86,7 @@ def _known_names(route: RouteSection) -> Iterator[tuple[str, ...]]:
 
 AGGREGATE_RULES: tuple[Callable[[Draft], Iterator[Problem]], ...] = (
     an_aggregate_has_only_parts,
-    an_aggregate_is_never_retired,
+    an_aggregate_is_at_one_side,
     an_aggregate_only_reads,
     parts_are_of_an_upstream,
     parts_use_names_of_the_path,

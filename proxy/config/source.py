@@ -8,7 +8,8 @@ from pathlib import Path
 
 from proxy.config.document import MAX_BYTES, check_size, parse
 from proxy.config.errors import ConfigError, Problem
-from proxy.config.model import Place, Snapshot
+from proxy.config.model import Snapshot
+from proxy.config.place import Place
 from proxy.config.substitution import Substitution
 
 MAX_SECRET_BYTES = 64 * 1024

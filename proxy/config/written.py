@@ -9,6 +9,7 @@ from typing import Annotated
 from pydantic import Field
 
 from proxy.config.model import AccessLog
+from proxy.config.written_compare import CompareSection
 from proxy.config.written_kinds import AccessLogChoice, Name, Section, Text, Version, shared
 from proxy.config.written_listen import ListenSection
 from proxy.config.written_route import RouteSection
@@ -18,6 +19,8 @@ from proxy.config.written_upstream import UpstreamSection
 class DefaultsSection(Section):
     legacy: Name
     """Upstream that answers every request no route claims: the monolith."""
+    compare: CompareSection | None = None
+    """How every route's two sides are compared."""
 
 
 class LogSection(Section):
@@ -41,4 +44,4 @@ class FileSection(Section):
     log: LogSection = shared(LogSection())
     """What is logged."""
     state: Text = ".strangler"
-    """Folder for what the proxy keeps: the console's token. Relative to this file."""
+    """Folder for what the proxy keeps: the console's token, and what comparisons found. Relative to this file."""

@@ -10,14 +10,17 @@ from pydantic.fields import FieldInfo
 from proxy.config import (
     addresses,
     client_key,
+    comparing,
     discovery,
     http_fields,
+    json_path,
     json_value,
     outcomes,
     patterns,
     template,
     values,
 )
+from proxy.config.compare import Tolerance
 from proxy.config.model import AccessLog, Address, Discover, Endpoint, HostHeader, PathPattern, Stage
 from proxy.config.policy import BalanceBy, Conditions, ErrorCondition, Key
 
@@ -64,6 +67,7 @@ Share = Annotated[float, *_share(0)]
 ShareAboveZero = Annotated[float, *_share(0.0001)]
 HeadSize = Annotated[int, *_size(1024, 1024**2)]
 BodySize = Annotated[int, *_size(0)]
+PairSize = Annotated[int, *_size(1024, 16 * 1024**2)]
 Count = Annotated[int, *_whole(1, 10_000_000)]
 Queue = Annotated[int, *_whole(0, 10_000_000)]
 Attempts = Annotated[int, *_whole(1, 10)]
@@ -72,12 +76,15 @@ Priority = Annotated[int, *_whole(-1_000_000, 1_000_000)]
 Version = Annotated[
     int, PlainValidator(values.one_of([1], "a version that this release reads")), WithJsonSchema({"const": 1})
 ]
+_NOT_YET = {"canary": "not in this release, which moves a route whole: shadow it, then cut over"}
 RetiredStatus = Annotated[
     int,
     PlainValidator(values.one_of([410, 404, 301, 302, 307, 308], "a status of a retired route")),
     _or_variable({"enum": [410, 404, 301, 302, 307, 308]}),
 ]
-StageName = Annotated[Stage, PlainValidator(values.choice(Stage, "a stage")), _or_variable({"enum": list(Stage)})]
+StageName = Annotated[
+    Stage, PlainValidator(values.choice(Stage, "a stage", _NOT_YET)), _or_variable({"enum": list(Stage)})
+]
 HostChoice = Annotated[
     HostHeader, PlainValidator(values.choice(HostHeader, "one of")), _or_variable({"enum": list(HostHeader)})
 ]
@@ -173,6 +180,23 @@ Upgrade = Annotated[str, PlainValidator(http_fields.upgrade), _text()]
 PartName = Annotated[str, PlainValidator(values.part_name), _text(values.PART_NAME)]
 PartTarget = Annotated[str, PlainValidator(template.part_target), _text("/.*")]
 JsonValue = Annotated[object, PlainValidator(json_value.json_value), WithJsonSchema({})]
+ComparedPath = Annotated[str, PlainValidator(json_path.json_path), _text(r"\$.*")]
+ComparedHeader = Annotated[str, PlainValidator(http_fields.header_name), _text(http_fields.TOKEN)]
+Selector = Annotated[str, PlainValidator(comparing.selector), _text()]
+MaskExpression = Annotated[str, PlainValidator(patterns.regex), _text()]
+Status = Annotated[int, *_whole(100, 599)]
+ToleratedDistance = Annotated[
+    Tolerance,
+    PlainValidator(comparing.tolerance),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "number", "exclusiveMinimum": 0},
+                {"type": "string", "pattern": f"^{values.SHARE}$|\\$\\{{"},
+            ]
+        }
+    ),
+]
 Reference = Annotated[str, PlainValidator(http_fields.reference), _text()]
 
 

@@ -6,6 +6,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from proxy.config.model import Respond, Stage
 from proxy.config.policy import Fallback, RateLimit
+from proxy.config.written_compare import CompareSection, ShadowSection
 from proxy.config.written_kinds import (
     BodySize,
     ClientKey,
@@ -185,7 +186,7 @@ class RouteSection(Section):
     to: Name | None = None
     """Upstream the route is moving to."""
     stage: StageName = Stage.LEGACY
-    """Who answers: legacy (the monolith), cutover (the service), retired (neither). An aggregate begins at cutover."""
+    """Who answers: at legacy and shadow the monolith, at cutover the service, at retired neither."""
     priority: Priority = 0
     """Higher goes before the computed order; needed only to break it."""
     rewrite: RewriteSection | None = None
@@ -207,6 +208,10 @@ class RouteSection(Section):
     """How often one client may come: 50/s, or a mapping."""
     aggregate: Annotated[dict[PartName, PartSection], Field(min_length=1, max_length=MAX_PARTS)] | None = None
     """One JSON answer composed of several, each under its name; instead of `to`."""
+    shadow: ShadowSection | None = None
+    """Copies of requests to the side that does not answer; at cutover that is the monolith. {} for the defaults."""
+    compare: CompareSection | None = None
+    """How this route's two sides are compared; ignore and unordered add to the defaults, the rest replaces them."""
     group: Name | None = None
     """Routes of one group move together."""
     owner: Text | None = None

@@ -183,3 +183,5 @@ class UpstreamSection(Section):
     """How long an endpoint that is new, or back, is given less than its share."""
     health: HealthSection | None = None
     """Asking each endpoint whether it is well."""
+    sandboxed: Flag = Upstream("", ()).sandboxed
+    """Whether what it is asked to write stays without effect: only such an upstream is ever sent copies of writes."""

@@ -8,12 +8,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from proxy.config.compare import WRITES
 from proxy.config.model import DiscoverKind, Snapshot, Upstream
 from proxy.config.outcomes import format_conditions
 from proxy.routing.claim import CompiledRoute
 from proxy.routing.composition import compile_target
 from proxy.routing.decision import Decision, Reason, Side, decide
 from proxy.routing.head import Head
+from proxy.routing.mirror import copied_as
 from proxy.routing.reserved import is_internal
 from proxy.routing.table import RouteTable
 
@@ -55,6 +57,16 @@ class Substitute:
 
 
 @dataclass(frozen=True, slots=True)
+class Copied:
+    """Where copies of such requests go, only to be compared, and which share; `why_not` when none of this one does."""
+
+    upstream: str
+    url: str | None
+    sample: float
+    why_not: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Explanation:
     """The decision for one request and its reasons. `route` and `reason` are None when no route was even asked.
 
@@ -70,6 +82,7 @@ class Explanation:
     bucket: int | None
     answer: Answer | None
     fallback: Substitute | None
+    shadow: Copied | None
     parts: tuple[Part, ...]
     lost: tuple[Rival, ...]
     claim: CompiledRoute | None
@@ -86,6 +99,7 @@ class Explanation:
             "bucket": self.bucket,
             "answer": {"status": answer.status, "location": answer.location} if answer else None,
             "fallback": _plain(self.fallback) if self.fallback else None,
+            "shadow": _plain(self.shadow) if self.shadow else None,
             "parts": [_plain(part) for part in self.parts],
             "lost": [{"route": rival.route, "why": rival.why} for rival in self.lost],
         }
@@ -94,7 +108,7 @@ class Explanation:
 def explain(table: RouteTable, snapshot: Snapshot, head: Head, override: Side | None = None) -> Explanation:
     """What would become of `head`, were it a request, and `override` the side a trusted caller asked for."""
     if is_internal(head.path):
-        return Explanation(None, Side.NONE, None, None, None, None, Answer(404), None, (), (), None)
+        return Explanation(None, Side.NONE, None, None, None, None, Answer(404), None, None, (), (), None)
     claim = table.match(head)
     decision = decide(claim, snapshot.legacy, override)
     return Explanation(
@@ -106,13 +120,14 @@ def explain(table: RouteTable, snapshot: Snapshot, head: Head, override: Side | 
         bucket=decision.bucket,
         answer=_answer(claim, decision),
         fallback=_fallback(snapshot, head, claim, decision),
+        shadow=_shadow(snapshot, head, claim, decision),
         parts=_parts(snapshot, head, claim, decision),
         lost=_rivals(table, head, claim),
         claim=claim,
     )
 
 
-def _plain(one: Part | Substitute) -> dict[str, Any]:
+def _plain(one: Part | Substitute | Copied) -> dict[str, Any]:
     return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(one).items()}
 
 
@@ -142,6 +157,18 @@ def _fallback(snapshot: Snapshot, head: Head, claim: CompiledRoute | None, decis
         return None
     url = _at(snapshot.upstreams[snapshot.legacy], _target(head, head.path))
     return Substitute(snapshot.legacy, url, tuple(format_conditions(fallback.on)))
+
+
+def _shadow(snapshot: Snapshot, head: Head, claim: CompiledRoute | None, decision: Decision) -> Copied | None:
+    copied = copied_as(claim.route, claim.decisions) if claim else None
+    if claim is None or claim.route.shadow is None or copied is None or copied.upstream is None:
+        return None
+    shadow, why_not = claim.route.shadow, None
+    if decision is not claim.decisions.normal:
+        why_not = "a side was asked for"
+    elif head.method not in shadow.methods:
+        why_not = f"{head.method} may change something" if head.method in WRITES else f"{head.method} is never copied"
+    return Copied(copied.upstream, _url(snapshot, head, claim, copied), shadow.sample, why_not)
 
 
 def _parts(snapshot: Snapshot, head: Head, claim: CompiledRoute | None, decision: Decision) -> tuple[Part, ...]:

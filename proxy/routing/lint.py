@@ -5,6 +5,7 @@ Nothing here makes a file invalid.
 """
 
 from collections.abc import Callable, Iterable, Iterator
+from datetime import date
 from urllib.parse import urlsplit
 
 from proxy.config.errors import Problem
@@ -13,6 +14,7 @@ from proxy.config.policy import DEFAULT_BALANCE
 from proxy.routing.claim import CompiledRoute
 from proxy.routing.expression import never_begins_with_slash
 from proxy.routing.head import PlainHead
+from proxy.routing.lint_compare import lint_compare
 from proxy.routing.reach import unreachable, warning
 from proxy.routing.reserved import INTERNAL, is_internal
 from proxy.routing.table import RouteTable, compile_table
@@ -20,10 +22,11 @@ from proxy.routing.table import RouteTable, compile_table
 Rule = Callable[[Snapshot, RouteTable], Iterable[Problem]]
 
 
-def lint(snapshot: Snapshot) -> list[Problem]:
-    """The warnings for a snapshot, in the order of the file."""
+def lint(snapshot: Snapshot, today: date) -> list[Problem]:
+    """The warnings for a snapshot, in the order of the file; `today` is what dates in it are compared with."""
     table = compile_table(snapshot)
     found = [problem for rule in _RULES for problem in rule(snapshot, table)]
+    found += lint_compare(snapshot, today)
     return sorted(found, key=lambda problem: (problem.place.line, problem.place.column) if problem.place else (0, 0))
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from proxy.routing.claim import CompiledRoute
 from proxy.routing.decision import Decision, Side
+from proxy.routing.mirror import copied_as
 from proxy.routing.table import RouteTable
 
 
@@ -26,6 +27,7 @@ class Listed:
     stage: str
     side: Side
     upstream: str | None
+    shadow: str | None  # upstream that gets copies, whose answers are only compared
     parts: tuple[str, ...]  # upstreams of a composed answer, in its order, each once
     status: int | None  # of the answer that is ours; None where an upstream answers
     owner: str | None
@@ -47,6 +49,7 @@ def list_routes(table: RouteTable) -> tuple[Listed, ...]:
 
 def _list(rank: int, claim: CompiledRoute) -> Listed:
     route, decision = claim.route, claim.decisions.normal
+    copied = copied_as(route, claim.decisions)
     place = claim.match.place or route.place
     return Listed(
         rank=rank,
@@ -60,6 +63,7 @@ def _list(rank: int, claim: CompiledRoute) -> Listed:
         stage=route.stage.value,
         side=decision.side,
         upstream=decision.upstream,
+        shadow=copied.upstream if copied else None,
         parts=tuple(dict.fromkeys(part.upstream for part in route.aggregate)) if _is_composed(decision) else (),
         status=route.respond.status if decision.side is Side.NONE else None,
         owner=route.owner,

@@ -8,7 +8,8 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from proxy.config.errors import Problem
-from proxy.config.model import PathKind, Place, Snapshot
+from proxy.config.model import PathKind, Snapshot
+from proxy.config.place import Place
 from proxy.routing.claim import CompiledRoute
 from proxy.routing.table import RouteTable
 

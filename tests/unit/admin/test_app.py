@@ -9,7 +9,8 @@ import pytest
 
 from proxy.admin.app import create_console
 from proxy.config.errors import Problem
-from proxy.config.model import HeaderEdits, PathKind, PathPattern, Place, Route, RouteMatch
+from proxy.config.model import HeaderEdits, PathKind, PathPattern, Route, RouteMatch
+from proxy.config.place import Place
 from proxy.control.plane import Family
 from tests.support.control import Stage, snapshot, stage, until
 

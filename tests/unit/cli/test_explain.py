@@ -125,6 +125,7 @@ def test_the_json_form_has_every_rival(ask):
         "bucket": None,
         "answer": None,
         "fallback": None,
+        "shadow": None,
         "parts": [],
     }
     assert {one["route"] for one in lost} == {"product-edit", "shop", "beta", "old", "gone"}

@@ -77,6 +77,7 @@ def test_json_has_every_match_with_its_rank(config):
         "stage": "cutover",
         "side": "service",
         "upstream": "inventory",
+        "shadow": None,
         "parts": [],
         "status": None,
         "owner": "team-inventory",

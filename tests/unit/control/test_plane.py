@@ -9,7 +9,8 @@ import pytest
 
 from proxy.config.codec import load_snapshot
 from proxy.config.errors import Problem
-from proxy.config.model import Address, Discover, DiscoverKind, Listen, ListenTls, Place, Upstream
+from proxy.config.model import Address, Discover, DiscoverKind, Listen, ListenTls, Upstream
+from proxy.config.place import Place
 from proxy.control import plane as plane_module
 from proxy.control.plane import needs_restart
 from tests.support.control import Stage, snapshot, stage, until

@@ -137,6 +137,7 @@ def test_the_json_form():
         "bucket": None,
         "answer": None,
         "fallback": None,
+        "shadow": None,
         "parts": [],
         "lost": [{"route": "post", "why": "method GET is not listed (POST)"}],
     }

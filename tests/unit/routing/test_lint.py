@@ -1,16 +1,19 @@
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 
 import pytest
 
-from proxy.config.model import Discover, DiscoverKind, Endpoint, HeaderEdits, PathRewrite, Place, Respond, Upstream
+from proxy.config.model import Discover, DiscoverKind, Endpoint, HeaderEdits, PathRewrite, Respond, Upstream
+from proxy.config.place import Place
 from proxy.config.policy import AggregatePart, Balance, BalanceBy
 from proxy.routing.lint import lint
 from tests.support.routing import match, route, snapshot
 
+TODAY = date(2026, 11, 22)
+
 
 def warned(*routes) -> list[str]:
-    return [problem.message for problem in lint(snapshot(*routes))]
+    return [problem.message for problem in lint(snapshot(*routes), TODAY)]
 
 
 def retired(name, *matches, status=308, see, **others):
@@ -81,7 +84,7 @@ def test_a_priority_makes_a_more_exact_route_unreachable():
 def test_a_match_beside_others_is_blamed_alone_and_at_its_own_place():
     place = Place("routes.yaml", 9, 5)
     narrow = route("narrow", "/b", replace(match("/a"), place=place))
-    (problem,) = lint(snapshot(route("wide", "/a"), narrow))
+    (problem,) = lint(snapshot(route("wide", "/a"), narrow), TODAY)
     assert problem.message == "this match of route narrow adds nothing: wide takes every request it matches"
     assert problem.place == place
 
@@ -91,7 +94,7 @@ def test_a_match_that_repeats_one_of_its_own_route_is_blamed():
 
 
 def test_a_regex_below_a_prefix_is_told_of_priority():
-    (problem,) = lint(snapshot(route("all", "/**"), route("re", "~/a")))
+    (problem,) = lint(snapshot(route("all", "/**"), route("re", "~/a")), TODAY)
     assert "a regex is asked after every other kind of path" in problem.hint
 
 
@@ -114,7 +117,7 @@ def test_an_upstream_that_nothing_names_is_unused():
     made = snapshot(SERVED)
     place = Place("routes.yaml", 5, 3)
     made.upstreams["spare"] = Upstream("spare", (Endpoint("http", "127.0.0.1", 1),), place=place)
-    (problem,) = lint(made)
+    (problem,) = lint(made, TODAY)
     assert (problem.message, problem.place, problem.severity) == ("upstream spare is not used", place, "warning")
 
 
@@ -175,7 +178,7 @@ def test_a_host_s_redirect_is_followed_on_that_host():
 def test_warnings_come_in_the_order_of_the_file_each_with_a_hint():
     late = route("late", "~x", place=Place("routes.yaml", 30, 5))
     early = route("early", "~y", place=Place("routes.yaml", 20, 5))
-    problems = lint(snapshot(SERVED, late, early))
+    problems = lint(snapshot(SERVED, late, early), TODAY)
     assert [problem.place.line for problem in problems] == [20, 30]
     assert all(problem.hint for problem in problems)
     assert {problem.severity for problem in problems} == {"warning"}
@@ -195,10 +198,10 @@ def test_an_upstream_that_only_a_part_names_is_used():
 def test_a_choice_among_one_is_pointed_out(key, given):
     made, one = snapshot(SERVED), Endpoint("http", "127.0.0.1", 1)
     made.upstreams["service"] = Upstream("service", (one,), **given)
-    assert [problem.message for problem in lint(made)] == [
+    assert [problem.message for problem in lint(made, TODAY)] == [
         f"{key} of upstream service has no effect: it has one endpoint"
     ]
     made.upstreams["service"] = Upstream("service", (one, Endpoint("http", "127.0.0.1", 2)), **given)
-    assert lint(made) == []
+    assert lint(made, TODAY) == []
     made.upstreams["service"] = Upstream("service", (), discover=Discover(DiscoverKind.DNS, "h", 1), **given)
-    assert lint(made) == []
+    assert lint(made, TODAY) == []
