@@ -18,8 +18,10 @@ from proxy.forwarding.exchange import Exchange
 from proxy.forwarding.files import most_clients
 from proxy.forwarding.group import UpstreamGroup, Upstreams
 from proxy.forwarding.limits import Limiters
+from proxy.forwarding.mirror import Mirrors
 from proxy.forwarding.origin import Origin
 from proxy.forwarding.outcome import Outcome
+from proxy.forwarding.pair import Watched
 from proxy.forwarding.plan import Active, Plan, activate
 from proxy.forwarding.pool import EndpointPool
 from proxy.forwarding.tries import BODY, CONNECT, QUEUED, REQUEST, RESPONSE, Client, Tries
@@ -84,6 +86,7 @@ class Forwarder:
         self._workers = workers
         self._upstreams = Upstreams(self.counters, workers, lambda: self.monotonic())
         self._limiters = Limiters(workers)
+        self.mirrors = Mirrors(self.counters, workers)
         self.swap(snapshot)
 
     # configuration
@@ -93,7 +96,8 @@ class Forwarder:
 
         `table` is the snapshot's, where it has been compiled already.
         """
-        active = activate(snapshot, table or compile_table(snapshot), self._upstreams, self._limiters, self.counters)
+        table = table or compile_table(snapshot)
+        active = activate(snapshot, table, self._upstreams, self._limiters, self.mirrors, self.counters)
         limits = snapshot.listen.limits
         self.active: Active = active
         self._told.clear()  # so it holds no more than the endpoints of one snapshot and their kinds of failure
@@ -139,7 +143,8 @@ class Forwarder:
             plan = active.default
         else:
             plan = active.plans[id(decide(claim, active.snapshot.legacy, _wish(head) if steers else None))]
-        exchange = Exchange(self, client, head, plan, origin, self.monotonic())
+        make = Exchange if plan.mirror is None else Watched
+        exchange = make(self, client, head, plan, origin, self.monotonic())
         exchange.trace = fields.trace or self.ids.begin_trace()
         if origin.trusted and is_request_id(extras.request_id):
             exchange.request_id = extras.request_id
@@ -153,7 +158,7 @@ class Forwarder:
             exchange.upgrade = _agreed_upgrade(head, plan)
         if plan.limiter is not None:
             exchange.limited = plan.limiter.wait(head, origin, exchange.started)
-        elif extras is NO_EXTRAS and not steers:
+        elif extras is NO_EXTRAS and not steers and plan.mirror is None:
             origin.head, origin.plan = head, plan
         return exchange
 

@@ -20,6 +20,7 @@ from proxy.config.policy import Conditions as Written
 from proxy.forwarding.known_endpoints import discovered_tls
 from proxy.forwarding.limits import key_of
 from proxy.forwarding.pool import EndpointKey, EndpointPool
+from proxy.forwarding.shadowing import OWN, for_copies
 from proxy.observability.counters import Counters
 from proxy.resilience.attempts import Means, RetrySettings
 from proxy.resilience.balancing import Balancer, ConsistentHash, LeastRequests, RoundRobin
@@ -157,7 +158,7 @@ class Upstreams:
 
     def take(self, snapshot: Snapshot) -> dict[str, UpstreamGroup]:
         """The groups of a snapshot. Raises OSError when a CA bundle cannot be read; then nothing has changed."""
-        upstreams = snapshot.upstreams
+        upstreams = {**snapshot.upstreams, **for_copies(snapshot)}
         keys = self._keys(upstreams)
         live = self._pools.reconcile(dict.fromkeys(key for each in keys.values() for key in each))
         guards = self._guards.reconcile(upstreams)
@@ -189,12 +190,13 @@ class Upstreams:
         }
 
     def _addresses(self, upstream: Upstream) -> tuple[Address, ...]:
-        return upstream.endpoints or self._found.get(upstream.name, ((), frozenset()))[0]
+        return upstream.endpoints or self._found.get(upstream.name.removesuffix(OWN), ((), frozenset()))[0]
 
     def _fill(self, keys: Mapping[str, Sequence[EndpointKey]], live: Mapping[EndpointKey, EndpointPool]) -> None:
         now = self._now()
         for name, group in self.groups.items():
-            unhealthy = self._found[name][1] if name in self._found and group.upstream.health else frozenset()
+            found = self._found.get(name.removesuffix(OWN))
+            unhealthy = found[1] if found and group.upstream.health else frozenset()
             pools = [live[key] for key in keys[name]]
             for pool in pools:
                 pool.state.set_healthy(pool.name not in unhealthy, now)

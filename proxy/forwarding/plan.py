@@ -4,7 +4,9 @@ One `Plan` for each decision that can be made, found by the decision itself. An 
 makes another and swaps it in by one assignment, and a request keeps the one it began with.
 """
 
-from dataclasses import dataclass, field
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time
 from email.utils import format_datetime
 
@@ -12,6 +14,8 @@ from proxy.config.model import AccessLog, Respond, Route, Snapshot, Stage
 from proxy.config.policy import AggregatePart
 from proxy.forwarding.group import NO_LIMITS, Seconds, UpstreamGroup, Upstreams, compiled
 from proxy.forwarding.limits import Limiter, Limiters
+from proxy.forwarding.mirror import Mirror, MirrorPlan, Mirrors
+from proxy.forwarding.shadowing import OWN, copied_methods
 from proxy.observability.counters import Counters, RouteStats
 from proxy.resilience.outcome import Conditions
 from proxy.resilience.retry import Budget
@@ -19,12 +23,16 @@ from proxy.routing.claim import CompiledRoute
 from proxy.routing.decision import Decision, Reason, Side, by_default
 from proxy.routing.rewrite import Rewrite
 from proxy.routing.table import RouteTable
+from proxy.wire.exchange import AGAIN
 from proxy.wire.forwarded import Networks
 from proxy.wire.problem import REASONS, LocalAnswer
 from proxy.wire.response import ResponseHead
 from proxy.wire.rewrite import LineEdits
 
 NOTHING: frozenset[int] = frozenset()
+
+MARK = ("X-Shadow", "1")
+"""On every copy, so that whoever is asked can tell."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +41,8 @@ class FallbackPlan:
 
     on: Conditions
     methods: frozenset[str]
-    failed: "Plan"
-    left_alone: "Plan"  # because the service's breaker is open
+    failed: Plan
+    left_alone: Plan  # because the service's breaker is open
     budget: Budget | None = None  # None: all requests may
 
 
@@ -49,6 +57,7 @@ class Plan:
     seconds: Seconds = NO_LIMITS
     limiter: Limiter | None = None
     fallback: FallbackPlan | None = None
+    mirror: MirrorPlan | None = None  # copies go to the other side
     aggregate: tuple[AggregatePart, ...] = ()  # the answer is composed of these
     quiet: bool = False  # a part of a composed answer is no client's request: neither logged nor counted as one
     watched: frozenset[int] = NOTHING  # statuses that may be followed by another try, or by the monolith
@@ -81,11 +90,16 @@ class Active:
 
 
 def activate(
-    snapshot: Snapshot, table: RouteTable, upstreams: Upstreams, limiters: Limiters, counters: Counters
+    snapshot: Snapshot,
+    table: RouteTable,
+    upstreams: Upstreams,
+    limiters: Limiters,
+    mirrors: Mirrors,
+    counters: Counters,
 ) -> Active:
     """The active form of a snapshot. Raises OSError when a CA bundle cannot be read; then nothing has changed."""
     groups = upstreams.take(snapshot)
-    planner = _Planner(snapshot, groups, limiters.take(snapshot), counters)
+    planner = _Planner(snapshot, groups, limiters.take(snapshot), mirrors.take(snapshot), counters)
     plans = {
         id(decision): planner.plan(decision, claim)
         for claim in table.ranked
@@ -96,7 +110,7 @@ def activate(
         table=table,
         default=planner.plan(by_default(snapshot.legacy), None),
         plans=plans,
-        upstream_plans={name: planner.plan_part(name) for name in groups},
+        upstream_plans={name: planner.plan_part(name) for name in snapshot.upstreams},
         trusted_proxies=Networks(snapshot.listen.trusted_proxies),
         trusted_callers=Networks(snapshot.listen.trusted_callers),
         steerable=bool(snapshot.listen.trusted_callers),
@@ -113,11 +127,13 @@ class _Planner:
         snapshot: Snapshot,
         groups: dict[str, UpstreamGroup],
         limiters: dict[str, Limiter],
+        mirrors: dict[str, Mirror],
         counters: Counters,
     ) -> None:
         self._snapshot = snapshot
         self._groups = groups
         self._limiters = limiters
+        self._mirrors = mirrors
         self._counters = counters
 
     def plan(self, decision: Decision, claim: CompiledRoute | None) -> Plan:
@@ -142,6 +158,8 @@ class _Planner:
             self._add_fallback(plan, claim.route)
         if route is not None and decision.side is Side.NONE:
             plan.answer = retired_answer(route.respond)
+        if claim is not None and claim.route.name in self._mirrors and decision is claim.decisions.normal:
+            self._add_mirror(plan, claim)
         return plan
 
     def plan_part(self, upstream: str) -> Plan:
@@ -173,6 +191,50 @@ class _Planner:
         budget = Budget(written.budget) if written.budget < 1 else None
         plan.fallback = FallbackPlan(on, frozenset(written.methods), failed, left_alone, budget)
         plan.watched |= on.statuses
+
+    def _add_mirror(self, plan: Plan, claim: CompiledRoute) -> None:
+        route, decisions, primary = claim.route, claim.decisions, plan.decision.side
+        shadow = route.shadow
+        assert shadow is not None
+        other = decisions.to_service if primary is Side.LEGACY else decisions.to_legacy
+        seconds = shadow.timeout.total_seconds()
+        plan.mirror = MirrorPlan(
+            mirror=self._mirrors[route.name],
+            primary=primary.value,
+            copies={
+                other.side.value: self._plan_copy(other, claim, seconds, plan.split),
+                AGAIN: self._plan_copy(plan.decision, claim, seconds, plan.split),
+            },
+            sample=shadow.sample,
+            compared=route.compare.sample,
+            methods=copied_methods(shadow),
+            max_body_bytes=shadow.max_body_bytes,
+        )
+
+    def _plan_copy(self, decision: Decision, claim: CompiledRoute, seconds: float, split: bool) -> Plan:
+        """For copies that go this way: as a request would, but on connections of their own, marked, and uncounted.
+
+        `split`: the client's answer is changed because its route is split, and so is the one it is compared with.
+        """
+        assert decision.upstream is not None
+        group = self._groups[decision.upstream + OWN]
+        plan = Plan(
+            decision=decision,
+            stats=RouteStats("-", decision.side, decision.reason),
+            body_bytes=0,
+            group=group,
+            seconds=replace(group.seconds, total=seconds),
+            quiet=True,
+        )
+        if decision.side is Side.SERVICE:
+            _add_service(plan, claim)
+        request = claim.route.request_headers if decision.side is Side.SERVICE else None
+        added = (*request.add, MARK) if request else (MARK,)
+        plan.request_edits = LineEdits(request.remove if request else (), request.set if request else (), added)
+        plan.edits_request = True
+        plan.split = split
+        plan.edits = plan.split or plan.response_edits is not None
+        return plan
 
 
 def _add_service(plan: Plan, claim: CompiledRoute) -> None:

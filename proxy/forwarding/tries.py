@@ -17,7 +17,6 @@ from proxy.forwarding.files import files_are_used_up
 from proxy.forwarding.group import UpstreamGroup
 from proxy.forwarding.outcome import CONDITION, REFUSALS, UNABLE, UPSTREAM_BLAMED, Outcome
 from proxy.forwarding.passage import Passage
-from proxy.forwarding.plan import Plan
 from proxy.forwarding.pool import EndpointPool
 from proxy.forwarding.render import render_request
 from proxy.forwarding.upstream import AnswerReceiver, UpstreamConnection
@@ -32,6 +31,7 @@ if TYPE_CHECKING:
     from proxy.forwarding.exchange import Exchange
     from proxy.forwarding.forwarder import Forwarder
     from proxy.forwarding.origin import Origin
+    from proxy.forwarding.plan import Plan
 
 # RFC 9110 sections 9.2.1 and 9.2.2: what may be sent again when a pooled connection turns out to be dead.
 REPEATABLE: Final = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})

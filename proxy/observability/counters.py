@@ -61,6 +61,7 @@ class Counters:
     retries: int = 0
     fallbacks: dict[tuple[str, str], int] = field(default_factory=dict)  # by route and what the service came to
     parts: dict[tuple[str, str, str], int] = field(default_factory=dict)  # by route, part and what came of it
+    shadows: dict[tuple[str, str], int] = field(default_factory=dict)  # by route and what became of the copy
     table_resets: int = 0
     connections_refused: int = 0
     log_lines_dropped: int = 0
@@ -82,6 +83,10 @@ class Counters:
     def count_fallback(self, route: str, why: str) -> None:
         key = (route, why)
         self.fallbacks[key] = self.fallbacks.get(key, 0) + 1
+
+    def count_shadow(self, route: str, outcome: str) -> None:
+        key = (route, outcome)
+        self.shadows[key] = self.shadows.get(key, 0) + 1
 
     def count_part(self, route: str, part: str, outcome: str) -> None:
         key = (route, part, outcome)
@@ -138,6 +143,10 @@ class Counters:
         rows += [
             ["strangler_aggregate_parts_total", {"route": route, "part": part, "outcome": outcome}, count]
             for (route, part, outcome), count in self.parts.items()
+        ]
+        rows += [
+            ["strangler_shadow_total", {"route": route, "outcome": outcome}, count]
+            for (route, outcome), count in self.shadows.items()
         ]
         rows += [
             ["strangler_retries_total", {}, self.retries],

@@ -51,6 +51,7 @@ HELP: Mapping[str, str] = {
     "strangler_stale_retries_total": "Requests sent again because a kept connection had been closed.",
     "strangler_retries_total": "Requests sent again after a try had failed.",
     "strangler_fallback_total": "Requests that the monolith answered for a service, by what the service came to.",
+    "strangler_shadow_total": "Requests that could be copied to the other side, by what became of the copy.",
     "strangler_aggregate_parts_total": "Parts of composed answers that were asked for, by what came of them.",
     "strangler_connections_refused_total": "Connections refused because of listen.limits.connections.",
     "strangler_line_table_resets_total": "Times the table of remembered header lines was full and begun anew.",
