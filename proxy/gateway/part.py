@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from proxy.forwarding.outcome import STATUS, Outcome
-from proxy.gateway.json_text import WHITE_SPACE, is_deep, is_json
+from proxy.wire.json_text import WHITE_SPACE, is_deep, is_json
 
 MAX_BYTES: Final = 1024 * 1024
 """Of one part. Parts are held in memory until all are there."""

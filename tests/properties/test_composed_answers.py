@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from proxy.config.policy import AggregatePart
 from proxy.gateway.composition import Result, compose_answer
-from proxy.gateway.json_text import MAX_DEPTH, is_deep, is_json
 from proxy.gateway.part import Content, Failure, PartAnswer, judge
+from proxy.wire.json_text import MAX_DEPTH, is_deep, is_json
 
 leaves = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text()
 values = st.recursive(

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from proxy.gateway.json_text import MAX_DEPTH, is_deep, is_json
+from proxy.wire.json_text import MAX_DEPTH, is_deep, is_json
 
 
 @pytest.mark.parametrize(
