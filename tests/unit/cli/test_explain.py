@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -206,3 +207,12 @@ def test_a_composed_answer_is_told_part_by_part(ask_resilient):
     at = rest.index("Parts of the answer:")
     assert rest[at + 1] == "  order    http://orders.internal:8101/orders/7 (required)"
     assert rest[at + 2].startswith("  payment  an endpoint found at file:///")
+
+
+def test_a_copy_is_said_with_its_share_and_why_there_is_none(config, ask):
+    with Path(config).open("a") as file:
+        file.write("  - { name: cart, match: /cart, to: inventory, stage: shadow, shadow: { sample: 25% } }\n")
+    got = ask("GET", "/cart")
+    assert "at stage shadow, so monolith answers." in got.output
+    assert "  copy     http://127.0.0.1:8103/cart of 25% of them, only to be compared" in got.output
+    assert "  copy     none to inventory: POST may change something" in ask("POST", "/cart").output

@@ -2,6 +2,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -127,3 +128,15 @@ def test_a_composed_answer_names_the_upstreams_of_its_parts(tmp_path):
     assert "GET /r" in listed(str(file)).output
     assert "o + m" in listed(str(file)).output
     assert json.loads(listed(str(file), "--json").output)["routes"][0]["parts"] == ["o", "m"]
+
+
+def test_where_copies_go_has_a_column_when_there_are_any(config):
+    assert "COPIES TO" not in listed(config).output
+    with Path(config).open("a") as file:
+        file.write("  - { name: cart, match: /cart, to: inventory, stage: shadow }\n")
+    header, *lines = listed(config).output.splitlines()
+    assert "COPIES TO" in header
+    cart = next(line for line in lines if " cart " in line)
+    assert cart.split()[-5:] == ["/cart", "shadow", "legacy", "monolith", "inventory"]
+    found = {one["route"]: one["shadow"] for one in json.loads(listed(config, "--json").output)["routes"]}
+    assert (found["cart"], found["products"]) == ("inventory", None)

@@ -33,7 +33,7 @@ def test_an_aggregate_may_have_a_limit_a_group_and_an_owner() -> None:
     assert problems(with_route(ROUTE + "rate_limit: 5/s\ngroup: g\nowner: me\npriority: 1\nstage: legacy")) == []
 
 
-def test_an_aggregate_is_never_retired() -> None:
+def test_an_aggregate_is_at_one_side() -> None:
     found = one_problem(with_route(ROUTE + "stage: retired"))
     assert found.startswith("routes.yaml:10:12: an aggregate is at cutover or at legacy")
 

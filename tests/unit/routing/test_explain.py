@@ -1,5 +1,6 @@
 import pytest
 
+from proxy.config.compare import Shadow
 from proxy.config.model import Discover, DiscoverKind, Endpoint, PathRewrite, Respond, Upstream
 from proxy.config.policy import AggregatePart, Conditions, ErrorCondition, Fallback
 from proxy.routing.decision import Reason, Side
@@ -197,3 +198,46 @@ def test_an_upstream_that_is_looked_up_is_named_by_what_is_looked_up(discover, u
     made = snapshot(route("r", "/a"))
     made.upstreams["service"] = Upstream("service", (), discover=discover)
     assert explain(compile_table(made), made, head("GET /a?b=c")).url == url
+
+
+def test_a_shadowed_route_says_where_copies_go():
+    made = route("r", "/a/**", stage="shadow", rewrite=PathRewrite(prefix="/v2"), shadow=Shadow(sample=0.25))
+    found = explained("GET /a/7?b=c", made)
+    assert (found.side, found.reason, found.upstream) == (Side.LEGACY, Reason.STAGE, "monolith")
+    assert found.as_json()["shadow"] == {
+        "upstream": "service",
+        "url": "http://127.0.0.1:8103/v2/7?b=c",
+        "sample": 0.25,
+        "why_not": None,
+    }
+
+
+def test_after_cutover_copies_go_to_the_monolith_as_the_client_sent_them():
+    made = route("r", "/a/**", rewrite=PathRewrite(prefix="/v2"), shadow=Shadow())
+    found = explained("GET /a/7", made)
+    assert found.shadow is not None
+    assert (found.upstream, found.shadow.upstream, found.shadow.url) == (
+        "service",
+        "monolith",
+        "http://127.0.0.1:8000/a/7",
+    )
+
+
+@pytest.mark.parametrize(
+    ("request_line", "override", "why_not"),
+    [
+        ("POST /a", None, "POST may change something"),
+        ("OPTIONS /a", None, "OPTIONS is never copied"),
+        ("GET /a", Side.SERVICE, "a side was asked for"),
+        ("HEAD /a", None, None),
+    ],
+)
+def test_a_request_that_is_not_copied_says_why(request_line, override, why_not):
+    made = snapshot(route("r", "/a", stage="shadow", shadow=Shadow()))
+    found = explain(compile_table(made), made, head(request_line), override)
+    assert found.shadow is not None
+    assert found.shadow.why_not == why_not
+
+
+def test_a_route_that_is_not_shadowed_has_no_copies():
+    assert explained("GET /a", route("r", "/a", stage="legacy", shadow=Shadow())).shadow is None
