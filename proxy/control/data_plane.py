@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from proxy.config.model import Snapshot
 from proxy.forwarding.known_endpoints import Known
+from proxy.forwarding.mirror import HandOver
 
 
 class DataPlane(Protocol):
@@ -32,6 +33,14 @@ class DataPlane(Protocol):
 
         It may be of the snapshot before or after the active one: what is said of others is left out.
         """
+        ...
+
+    def hand_pairs_to(self, take: HandOver) -> None:
+        """Give whatever is to be compared to `take` from now on; before, it is dropped and counted."""
+        ...
+
+    def ask_again(self, shares: Mapping[str, float]) -> None:
+        """By route, the share of copied requests whose primary is asked a second time."""
         ...
 
     def reload_certificates(self) -> None:

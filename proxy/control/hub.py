@@ -8,12 +8,13 @@ import asyncio
 import contextlib
 import itertools
 import socket
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from proxy import clock
 from proxy.control.link import PROTOCOL_VERSION, Link, LinkError, Message
+from proxy.control.pairs import Pair, from_message
 from proxy.forwarding.known_endpoints import Known, to_json
 from proxy.observability.log import Log
 from proxy.observability.metrics import Totals
@@ -62,7 +63,8 @@ class Hub:
         self._joined = asyncio.Event()
         self._ids = itertools.count(1)
         self._current: tuple[str, str] | None = None
-        self._endpoints: Message | None = None
+        self._standing: dict[str, Message] = {}  # by type: what workers are told when they come, the newest of each
+        self.take_pair: Callable[[Pair], None] = lambda _pair: None  # whoever compares
         self._batches: dict[int, Mapping[str, Any]] = {}  # by generation; each is all that process has counted
         self._ended = Totals()
         self._living: frozenset[int] | None = None
@@ -101,15 +103,20 @@ class Hub:
 
     def settle_on_endpoints(self, known: Mapping[str, Known]) -> None:
         """Tell every worker, and those that come, what is known of endpoints. Nobody answers to that."""
-        self._endpoints = {"type": "endpoints", "upstreams": to_json(known)}
-        for peer in self.peers():
-            self._send_endpoints(peer)
+        self._settle_on({"type": "endpoints", "upstreams": to_json(known)})
 
-    def _send_endpoints(self, peer: Peer) -> None:
-        if self._endpoints is None:
-            return
+    def settle_on_asking_again(self, shares: Mapping[str, float]) -> None:
+        """Tell every worker, and those that come, how often the primary of a copied request is asked a second time."""
+        self._settle_on({"type": "ask_again", "shares": dict(shares)})
+
+    def _settle_on(self, message: Message) -> None:
+        self._standing[message["type"]] = message
+        for peer in self.peers():
+            self._tell(peer, message)
+
+    def _tell(self, peer: Peer, message: Message) -> None:
         try:
-            peer.link.send(self._endpoints)
+            peer.link.send(message)
         except LinkError as error:  # it is sent the newest when it connects again
             self._log.warning("worker_unreachable", worker=peer.worker, detail=str(error))
 
@@ -151,7 +158,7 @@ class Hub:
             self._join(peer)
             async for message in messages:
                 self._on_message(peer, message)
-        except (LinkError, OSError, TimeoutError, KeyError, TypeError) as error:
+        except (LinkError, OSError, TimeoutError, KeyError, TypeError, ValueError) as error:
             self._log.warning("link_refused", worker=peer and peer.worker, detail=repr(error))
         finally:
             if peer is not None:
@@ -163,7 +170,8 @@ class Hub:
         self._joined.set()
         if self._current is not None and peer.revision != self._current[0]:
             self._send_current(peer)
-        self._send_endpoints(peer)  # behind the snapshot whose upstreams they are
+        for message in self._standing.values():  # behind the snapshot whose upstreams and routes they are about
+            self._tell(peer, message)
 
     def _part(self, peer: Peer) -> None:
         self._peers.discard(peer)
@@ -178,6 +186,8 @@ class Hub:
                 peer.settle(message)
                 if message["problems"]:
                     self._log.failure("worker_refused", worker=peer.worker, problems=message["problems"])
+            case "pair":
+                self.take_pair(from_message(message))
 
     # Counters
 

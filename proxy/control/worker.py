@@ -27,9 +27,11 @@ from proxy.control.data_plane import DataPlane
 from proxy.control.endpoints_file import read_known
 from proxy.control.launch import read_launch
 from proxy.control.link import PROTOCOL_VERSION, THREAD_BYTES, Link, LinkError, Message, connect, encode
+from proxy.control.pairs import MAX_UNSENT_PAIR_BYTES, Pair, to_message
 from proxy.forwarding.files import SPARE_FILES, most_clients
 from proxy.forwarding.known_endpoints import from_json
 from proxy.observability.log import Log, adopt_library_logs
+from proxy.wire.exchange import Exchange
 
 COUNTERS_EVERY_SECONDS = 1.0
 MAX_UNSENT_COUNTERS_BYTES = 1024 * 1024  # above it a batch is left out: the next one says all of it again
@@ -103,6 +105,7 @@ class Worker:
         self._link_socket = link_socket
         self._log = log
         self._link: Link | None = None
+        engine.hand_pairs_to(self._send_pair)
 
     async def serve(self, sockets: list[socket.socket]) -> None:
         serving = asyncio.create_task(self._engine.serve(sockets))
@@ -170,6 +173,16 @@ class Worker:
             with contextlib.suppress(LinkError):
                 link.send({"type": "counters", "batch": self._engine.counters()})
 
+    def _send_pair(self, exchange: Exchange, failure: str | None) -> bool:
+        link = self._link
+        if link is None or link.unsent_bytes > MAX_UNSENT_PAIR_BYTES:
+            return False
+        try:
+            link.send(*to_message(Pair(exchange, failure)))
+        except LinkError:
+            return False
+        return True
+
     async def _obey(self, link: Link, message: Message) -> None:
         match message["type"]:
             case "snapshot":
@@ -178,6 +191,9 @@ class Worker:
                 problems = self._reload_certificates()
             case "endpoints":
                 self._apply_endpoints(message)
+                return
+            case "ask_again":
+                self._engine.ask_again(message["shares"])
                 return
             case _:
                 return

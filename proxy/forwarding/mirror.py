@@ -18,8 +18,8 @@ from proxy import clock
 from proxy.config.compare import Shadow
 from proxy.config.model import Snapshot
 from proxy.forwarding.pair import End, Pair
-from proxy.forwarding.shadowing import is_mirrored
 from proxy.observability.counters import Counters
+from proxy.routing.mirror import is_mirrored
 from proxy.runtime.registry import Registry
 from proxy.wire.exchange import Exchange as Captured
 

@@ -11,9 +11,9 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 from proxy import clock
+from proxy.config.compare import SAFE_METHODS
 from proxy.forwarding.exchange import Exchange
 from proxy.forwarding.outcome import REFUSALS, Outcome
-from proxy.forwarding.shadowing import SAFE
 from proxy.wire.exchange import AGAIN, CapturedAnswer, CapturedRequest, Fields
 from proxy.wire.exchange import Exchange as Captured
 from proxy.wire.framing import BadChunk, ChunkedDecoder
@@ -108,7 +108,7 @@ class Pair:
         now = forwarder.monotonic()
         self.under_way = True
         for role, plan in self._plan.copies.items():
-            if role == AGAIN and (exchange.method not in SAFE or clock.draw() >= self._mirror.again_share):
+            if role == AGAIN and (exchange.method not in SAFE_METHODS or clock.draw() >= self._mirror.again_share):
                 continue
             copy = Exchange(forwarder, Copyist(self, role), exchange.head, plan, exchange.origin, now)
             copy.trace, copy.request_id = exchange.trace, exchange.request_id

@@ -15,12 +15,13 @@ from proxy.config.policy import AggregatePart
 from proxy.forwarding.group import NO_LIMITS, Seconds, UpstreamGroup, Upstreams, compiled
 from proxy.forwarding.limits import Limiter, Limiters
 from proxy.forwarding.mirror import Mirror, MirrorPlan, Mirrors
-from proxy.forwarding.shadowing import OWN, copied_methods
+from proxy.forwarding.shadowing import OWN
 from proxy.observability.counters import Counters, RouteStats
 from proxy.resilience.outcome import Conditions
 from proxy.resilience.retry import Budget
 from proxy.routing.claim import CompiledRoute
 from proxy.routing.decision import Decision, Reason, Side, by_default
+from proxy.routing.mirror import copied_as
 from proxy.routing.rewrite import Rewrite
 from proxy.routing.table import RouteTable
 from proxy.wire.exchange import AGAIN
@@ -193,10 +194,10 @@ class _Planner:
         plan.watched |= on.statuses
 
     def _add_mirror(self, plan: Plan, claim: CompiledRoute) -> None:
-        route, decisions, primary = claim.route, claim.decisions, plan.decision.side
-        shadow = route.shadow
+        route, primary = claim.route, plan.decision.side
+        shadow, other = route.shadow, copied_as(route, claim.decisions)
         assert shadow is not None
-        other = decisions.to_service if primary is Side.LEGACY else decisions.to_legacy
+        assert other is not None
         seconds = shadow.timeout.total_seconds()
         plan.mirror = MirrorPlan(
             mirror=self._mirrors[route.name],
@@ -207,7 +208,7 @@ class _Planner:
             },
             sample=shadow.sample,
             compared=route.compare.sample,
-            methods=copied_methods(shadow),
+            methods=shadow.methods,
             max_body_bytes=shadow.max_body_bytes,
         )
 

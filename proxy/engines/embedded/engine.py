@@ -17,6 +17,7 @@ from uvicorn.server import ServerState
 from proxy.config.model import ListenTls, Snapshot
 from proxy.forwarding.forwarder import Forwarder
 from proxy.forwarding.known_endpoints import Known
+from proxy.forwarding.mirror import HandOver
 from proxy.forwarding.protocol import ClientConnection
 from proxy.gateway import compose
 from proxy.observability.access_log import AccessLog
@@ -108,6 +109,14 @@ class Engine:
     def apply_endpoints(self, known: Mapping[str, Known]) -> None:
         """Use what is known of endpoints, from the next request on. OSError when a CA bundle cannot be read."""
         self._forwarder.apply_endpoints({name: (one.endpoints, one.unhealthy) for name, one in known.items()})
+
+    def hand_pairs_to(self, take: HandOver) -> None:
+        """Give pairs of answers to `take` from now on."""
+        self._forwarder.mirrors.hand_over = take
+
+    def ask_again(self, shares: Mapping[str, float]) -> None:
+        """By route, the share of copied requests whose primary is asked a second time."""
+        self._forwarder.mirrors.ask_again(shares)
 
     def counters(self) -> dict[str, Any]:
         """Cumulative numbers of this process, JSON-able."""

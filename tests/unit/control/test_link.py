@@ -28,6 +28,28 @@ def test_a_frame_that_is_not_an_object_with_a_type_is_refused(body: bytes) -> No
         decode(body)
 
 
+@pytest.mark.parametrize("bodies", [[b""], [b"a", b"", b"\x00\xff" * 400]])
+def test_bodies_come_along_as_they_are(bodies: list[bytes]) -> None:
+    (message,) = Decoder().feed(encode({"type": "test", "n": 1}, bodies))
+    assert (message["n"], message["bodies"]) == (1, bodies)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"\0",
+        b"\0\0\0\0\x09{",
+        b'\0\0\0\0\x0e{"type": "a"}',
+        b'\0\0\0\0\x1c{"type": "a", "sizes": [3]}ab',
+        b'\0\0\0\0\x1c{"type": "a", "sizes": [1]}ab',
+        b'\0\0\0\0\x1e{"type": "a", "sizes": ["x"]}a',
+    ],
+)
+def test_bodies_that_are_not_where_the_frame_says_are_refused(body: bytes) -> None:
+    with pytest.raises(LinkError):
+        decode(body)
+
+
 def test_a_frame_above_the_limit_is_refused_before_its_body_is_read() -> None:
     with pytest.raises(LinkError, match="above the limit"):
         list(Decoder().feed(struct.pack(">I", link.MAX_FRAME_BYTES + 1)))

@@ -19,6 +19,7 @@ from proxy.config.model import Endpoint, Snapshot
 from proxy.control.link import Decoder
 from proxy.control.worker import Options, Worker, raise_file_limit
 from proxy.forwarding.known_endpoints import Known
+from proxy.forwarding.mirror import HandOver
 from proxy.observability.log import Log
 from tests.support.control import Stage, snapshot, stage, until
 
@@ -31,7 +32,15 @@ class Engine:
         self.refusal: Exception | None = None
         self.requests = 0
         self.known: dict[str, Known] = {}
+        self.shares: dict[str, float] = {}
+        self.hand_over: HandOver | None = None
         self._drained = asyncio.Event()
+
+    def hand_pairs_to(self, take: HandOver) -> None:
+        self.hand_over = take
+
+    def ask_again(self, shares: Mapping[str, float]) -> None:
+        self.shares = dict(shares)
 
     def prepare(self, new: Snapshot) -> Callable[[], None]:
         def swap() -> None:
