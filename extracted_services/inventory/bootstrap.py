@@ -20,7 +20,6 @@ from extracted_services.chassis.trace import Trace
 from extracted_services.chassis.web.app import create_app
 from extracted_services.inventory.adapters.applier import ENTITIES, InventoryApplier
 from extracted_services.inventory.adapters.catalogue import SqlCatalogue
-from extracted_services.inventory.adapters.monolith import Monolith, open_client
 from extracted_services.inventory.adapters.reservations import SqlDuties, SqlReservations
 from extracted_services.inventory.adapters.runs import SqlRuns, SqlStore
 from extracted_services.inventory.adapters.schema import SCHEMA
@@ -93,6 +92,9 @@ def serve_forever(settings: Settings) -> None:
 @asynccontextmanager
 async def open_backfill(settings: Settings, trace: Trace) -> AsyncIterator[tuple[Source, Store]]:
     """The two sides of a backfill, closed at the end; the monolith's log shows the trace."""
+    # What reads the monolith's pages is slow to import (a quarter of a second), and serving needs none of it.
+    from extracted_services.inventory.adapters.monolith import Monolith, open_client
+
     engine = open_engine(settings.database)
     try:
         async with open_client(settings.legacy_url, settings.legacy_timeout, trace.headers()) as client:
