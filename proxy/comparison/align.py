@@ -2,7 +2,8 @@
 
 Elements are known by labels: equal elements have equal labels, whatever the rules are, and an element's label costs
 one walk of it. Both sides are treated alike: `align(a, b)` is `align(b, a)` with its pairs turned round. Time is
-bounded: what is too long for the quadratic search is aligned by labels that occur once, and what is longer yet by position.
+bounded: what is too long for the quadratic search is aligned by labels that occur once, and what is longer yet by
+position.
 """
 
 from __future__ import annotations
@@ -43,7 +44,8 @@ class Aligner(NamedTuple, Generic[Element]):
         if not rest or not other:
             return Alignment([*((at, None) for at in rest), *((None, at) for at in other)])
         if len(left) == len(right):
-            return self._same_length(left, right, [at for at in rest if not self.equal(left[at], right[at])])
+            unlike = [at for at in rest if left[at] != right[at]]
+            return self._same_length(left, right, [at for at in unlike if not self.equal(left[at], right[at])])
         if max(len(rest), len(other)) > MAX_LABELLED:
             return None
         labels = self.labels([left[at] for at in rest], [right[at] for at in other])
@@ -56,7 +58,9 @@ class Aligner(NamedTuple, Generic[Element]):
         while start < shorter and self.equal(left[start], right[start]):
             start += 1
         end = 0
-        while end < shorter - start and self.equal(left[-1 - end], right[-1 - end]):
+        while end < shorter - start and (
+            left[-1 - end] == right[-1 - end] or self.equal(left[-1 - end], right[-1 - end])
+        ):
             end += 1
         return start, end
 

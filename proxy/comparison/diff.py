@@ -103,7 +103,7 @@ class Walk:
             self._found(Kind.LENGTH, spot, f"{len(left)} elements", f"{len(right)} elements")
             return
         if found.moved:
-            self._add(Kind.ORDER, spot, left, right)
+            self._order(left, right, found.pairs, state.element(-1), spot)
         for one, other in found.pairs:
             at = one if one is not None else other or 0
             below, here = state.element(at), Spot(spot, at)
@@ -113,6 +113,15 @@ class Walk:
                 self._lone(Kind.MISSING, left[at], below, here)
             else:
                 self.compare(left[at], right[other], below, here)
+
+    def _order(self, left: list[Tree], right: list[Tree], pairs: list[Pair], state: Place, spot: Spot | None) -> None:
+        """Show the elements that moved, by what they are known by if there is such a thing."""
+        ones = [left[one] for one, _ in pairs if one is not None]
+        others = [right[other] for other in sorted(other for _, other in pairs if other is not None)]
+        name = self._labels.identity(ones, others, state)
+        if name is not None:
+            ones, others = ([value[name] for value in side if isinstance(value, dict)] for side in (ones, others))
+        self._add(Kind.ORDER, spot, ones, others)
 
     def _paired(self, left: list[Tree], right: list[Tree], state: Place) -> Alignment | None:
         if state.meaning.unordered:
