@@ -16,6 +16,7 @@ from proxy.config.errors import ConfigError, Problem
 from proxy.config.nodes import Document, Mapping, Node, Scalar, Sequence
 from proxy.config.place import Place
 from proxy.config.refused import Refused
+from proxy.config.spans import Span
 from proxy.config.substitution import Substitution
 
 MAX_BYTES = 1024 * 1024  # a route takes about 150 bytes: room for thousands
@@ -48,6 +49,12 @@ _SYNTAX_HINTS = (
 )
 
 
+class _Mark(Protocol):
+    index: int
+    line: int
+    column: int
+
+
 def parse(text: str | bytes, file: str, substitution: Substitution) -> Document:
     """Raises ConfigError for what is not one YAML document of a mapping, within the limits."""
     document = read_tree(text, file, substitution)
@@ -61,6 +68,48 @@ def parse(text: str | bytes, file: str, substitution: Substitution) -> Document:
 def read_tree(text: str | bytes, file: str, substitution: Substitution) -> Document:
     """Like `parse`, of any one YAML document."""
     return _Builder(file, substitution).build(_decode(text, file))
+
+
+def read_spans(text: str, file: str) -> Span:
+    """Where in `text` each value is written, for edits. Raises ConfigError for what is not YAML.
+
+    For a text that `parse` has taken: it stands within the limits, and has no tags.
+    """
+    open_spans: list[Span] = []
+    root = Span("scalar", 0, 0)
+    try:
+        for event in yaml.parse(text, Loader=_LOADER):
+            if isinstance(event, yaml.CollectionEndEvent):
+                open_spans.pop().end = _index(event.end_mark)
+            elif isinstance(event, yaml.NodeEvent):
+                span = _span(event)
+                if open_spans:
+                    open_spans[-1].inner.append(span)
+                else:
+                    root = span
+                if isinstance(event, yaml.CollectionStartEvent):
+                    open_spans.append(span)
+    except yaml.MarkedYAMLError as error:
+        raise ConfigError([_Builder(file, Substitution({}, str)).syntax_problem(error)]) from None
+    return root
+
+
+def _span(event: yaml.NodeEvent) -> Span:
+    start, end, anchor = _index(event.start_mark), _index(event.end_mark), event.anchor or ""
+    match event:
+        case yaml.ScalarEvent():
+            is_plain = not event.style and event.tag is None
+            value = resolve(event.value) if is_plain else event.value
+            return Span("scalar", start, end, style=event.style or "", value=value, text=event.value, anchor=anchor)
+        case yaml.MappingStartEvent():
+            return Span("mapping", start, end, style="flow" if event.flow_style else "", anchor=anchor)
+        case yaml.SequenceStartEvent():
+            return Span("sequence", start, end, style="flow" if event.flow_style else "", anchor=anchor)
+    return Span("alias", start, end, text=anchor)
+
+
+def _index(mark: _Mark | None) -> int:
+    return mark.index if mark else 0
 
 
 def check_size(size: int, file: str) -> None:
@@ -90,11 +139,6 @@ def _decode(text: str | bytes, file: str) -> str:
 
 def _place_after(file: str, before: str) -> Place:
     return Place(file, before.count("\n") + 1, len(before) - (before.rfind("\n") + 1) + 1)
-
-
-class _Mark(Protocol):
-    line: int
-    column: int
 
 
 class _Stop(Exception):
@@ -128,7 +172,7 @@ class _Builder:
         try:
             self._read(yaml.parse(text, Loader=_LOADER))
         except yaml.MarkedYAMLError as error:
-            raise ConfigError([self._syntax_problem(error)]) from None
+            raise ConfigError([self.syntax_problem(error)]) from None
         except yaml.YAMLError as error:
             raise ConfigError([Problem(Place(self._file, 1, 1), f"not YAML: {error}")]) from None
         except _Stop as stop:
@@ -227,7 +271,7 @@ class _Builder:
     def _place(self, mark: _Mark | None) -> Place:
         return Place(self._file, mark.line + 1, mark.column + 1) if mark else Place(self._file, 1, 1)
 
-    def _syntax_problem(self, error: yaml.MarkedYAMLError) -> Problem:
+    def syntax_problem(self, error: yaml.MarkedYAMLError) -> Problem:
         place = self._place(error.problem_mark or error.context_mark)
         what = error.problem or "it cannot be read"
         context = f" {error.context}" if error.context else ""
