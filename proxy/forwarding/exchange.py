@@ -66,6 +66,7 @@ class Exchange(Tries):
     def _begin_here(self) -> None:
         """No one upstream answers this request."""
         if self.limited:
+            self.forwarder.counters.count_refusal(Outcome.RATE_LIMITED.value)
             self.fail(Outcome.RATE_LIMITED, retry_after=self.limited)
         elif self.answer is None and self.plan.aggregate:
             self.phase = RESPONSE

@@ -195,7 +195,13 @@ class Forwarder:
             exchange.request_id.decode("ascii"), f"; {untold} more like it before" if untold else "",
         )  # fmt: skip
 
+    def report_held_off(self, exchange: Tries, outcome: Outcome) -> None:
+        group = exchange.plan.group
+        assert group is not None
+        self.counters.count_held_off(group.name, outcome.value)
+
     def report_ejection(self, group: UpstreamGroup, pool: EndpointPool) -> None:
+        self.counters.count_ejection(group.name)
         seconds = pool.state.out_until - self.monotonic()
         logger.warning("upstream %s at %s: left out for %.0f s after failures in a row", group.name, pool.name, seconds)
 

@@ -218,6 +218,8 @@ class Tries(AnswerReceiver):
         blamed = outcome in UPSTREAM_BLAMED
         if blamed and self.pool is not None:
             self.forwarder.report_failure(self, outcome, log)
+        elif outcome in REFUSALS:
+            self.forwarder.report_held_off(self, outcome)
         if self.answered or not (blamed or outcome in REFUSALS):
             self._end_try(failed=blamed or None, now=now)
             self._end_with(outcome, detail, retry_after)

@@ -55,6 +55,8 @@ class Counters:
     routes: dict[tuple[str, str, str], RouteStats] = field(default_factory=dict)
     failures: dict[tuple[str, str], int] = field(default_factory=dict)  # by upstream and outcome
     refusals: dict[str, int] = field(default_factory=dict)  # by outcome
+    held_off: dict[tuple[str, str], int] = field(default_factory=dict)  # by upstream and outcome: it was not asked
+    ejections: dict[str, int] = field(default_factory=dict)  # by upstream
     gauges: Gauges = field(default_factory=Gauges)
     upstream_connects: int = 0
     stale_retries: int = 0
@@ -79,6 +81,13 @@ class Counters:
 
     def count_refusal(self, outcome: str) -> None:
         self.refusals[outcome] = self.refusals.get(outcome, 0) + 1
+
+    def count_held_off(self, upstream: str, outcome: str) -> None:
+        key = (upstream, outcome)
+        self.held_off[key] = self.held_off.get(key, 0) + 1
+
+    def count_ejection(self, upstream: str) -> None:
+        self.ejections[upstream] = self.ejections.get(upstream, 0) + 1
 
     def count_fallback(self, route: str, why: str) -> None:
         key = (route, why)
@@ -135,6 +144,11 @@ class Counters:
             ["strangler_upstream_failures_total", {"upstream": upstream, "outcome": outcome}, count]
             for (upstream, outcome), count in self.failures.items()
         ]
+        rows += [
+            ["strangler_upstream_held_off_total", {"upstream": upstream, "outcome": outcome}, count]
+            for (upstream, outcome), count in self.held_off.items()
+        ]
+        rows += [["strangler_ejections_total", {"upstream": name}, count] for name, count in self.ejections.items()]
         rows += [["strangler_refusals_total", {"outcome": outcome}, count] for outcome, count in self.refusals.items()]
         rows += [
             ["strangler_fallback_total", {"route": route, "status": why}, count]

@@ -37,6 +37,8 @@ HELP: Mapping[str, str] = {
     "strangler_paths_remembered": "Paths whose routes are known without a search; bounded, then begun anew.",
     "strangler_upstream_connects_total": "Connections made to upstreams.",
     "strangler_upstream_failures_total": "Attempts that failed, by upstream and outcome.",
+    "strangler_upstream_held_off_total": "Requests for which an upstream was not asked, by what kept them from it.",
+    "strangler_ejections_total": "Times an endpoint was left out after failures in a row.",
     "strangler_endpoints": "Endpoints of upstreams that are discovered or probed.",
     "strangler_endpoints_unhealthy": "Endpoints that probes find unwell.",
     "strangler_endpoints_ejected": "Endpoints that are left out after failures in a row; each worker has its own.",

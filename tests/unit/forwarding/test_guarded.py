@@ -189,6 +189,7 @@ def test_an_endpoint_that_keeps_failing_is_left_out_for_a_while():
             ask()
         failing, other = world.forwarder.export()["upstreams"][1]["endpoints"]
         assert (failing["ejected_total"], failing["usable"], other["usable"]) == (1, False, True)
+        assert world.counted("strangler_ejections_total") == 1
         assert asked(world).count(1) == 2
         world.passes(5.1)
         for _ in range(2):
@@ -250,6 +251,7 @@ def test_more_than_an_upstream_may_have_is_refused_at_once():
         second.sends(get("/svc/x"))
         refused = read(second.received)
         assert (refused.outcome, refused.value("retry-after")) == ("bulkhead_full", "1")
+        assert world.counted("strangler_upstream_held_off_total") == 1
         world.upstream.sends(answer())
         assert read(first.received).status == 200
 
@@ -395,6 +397,7 @@ def test_a_client_that_asks_too_often_is_told_when_to_come_again():
         client.sends(get("/svc/x"))
         refused = read(client.take())
         assert (refused.status, refused.outcome, refused.value("retry-after")) == (429, "rate_limited", "2")
+        assert world.counted("strangler_refusals_total") == 1
         assert not client.closed
         other.sends(get("/svc/x"))
         assert b"GET /svc/x" in world.upstream.take()
