@@ -18,6 +18,7 @@ COMMANDS = {
     "status": ("proxy.cli.status", "Show what the running server is doing."),
     "explain": ("proxy.cli.explain", "Say which route a request takes, to which side, and why."),
     "check": ("proxy.cli.check", "Check a routes.yaml and list every problem."),
+    "ignore": ("proxy.cli.ignore", "Let a difference of a route count no more."),
     "schema": ("proxy.cli.schema", "Print the JSON Schema of routes.yaml."),
     "reload": ("proxy.cli.reload", "Let the running server read its file again."),
 }

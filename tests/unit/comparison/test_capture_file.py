@@ -1,5 +1,6 @@
 """Captures on disk: private, bounded, masked, readable after a kill and on a full disk."""
 
+import base64
 import errno
 import os
 import re
@@ -14,8 +15,10 @@ import pytest
 
 from proxy.comparison.capture_file import CaptureLimits, CaptureWriter, Outcome, read_capture
 from proxy.comparison.capture_format import BadCapture, encode, encode_head
+from proxy.comparison.har import to_har
 from proxy.wire.redaction import Redactor
 from tests.support.exchanges import AT, a_request, an_answer, an_exchange
+from tests.support.planted_secrets import PLANTS, packed
 
 LINE = len(encode(an_exchange(a_request("/0"))))
 HEAD = len(encode_head(AT, 1))
@@ -162,3 +165,18 @@ def test_a_line_without_end_is_refused_before_it_fills_the_memory(path: Path) ->
         file.truncate(1024**4)  # sparse: no disk is used
     with pytest.raises(BadCapture, match=":2: a line of more than 16,777,216 bytes"):
         list(read_capture(path, Heard()))
+
+
+SECRET = "hunter2butlongenough"
+
+
+def test_no_planted_secret_is_in_any_byte_of_captures_and_hars(path: Path, tmp_path: Path) -> None:
+    with writing(path, CaptureLimits(exchanges=20, files=9)) as writer:
+        assert {writer.write(plant(SECRET)) for plant in PLANTS} == {Outcome.WRITTEN}
+    kept = [exchange for file in sorted(tmp_path.iterdir()) for exchange in read_capture(file, Heard())]
+    assert len(kept) == len(PLANTS) > 50
+    written = [file.read_bytes() for file in tmp_path.iterdir()] + [to_har(kept, "http://shop.test").encode()]
+    for content in written:
+        clear = content + b"".join(base64.b64decode(word) for word in re.findall(rb'"base64":"([^"]*)"', content))
+        assert SECRET.encode() not in clear
+        assert packed(SECRET) not in clear
