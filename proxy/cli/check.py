@@ -1,9 +1,9 @@
-"""`strangler check`: every problem of a routes.yaml at once. Reads the file and nothing else, and changes nothing."""
+"""`strangler check`: every problem of a routes.yaml at once. Reads files, those of endpoints too, and changes nothing."""
 
 import json
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import click
@@ -11,6 +11,8 @@ import click
 from proxy import clock
 from proxy.cli.options import CONFIG_VARIABLE, DEFAULT_CONFIG
 from proxy.config import ConfigError, Problem, Snapshot, load_file
+from proxy.config.model import DiscoverKind
+from proxy.forwarding.sources import complaint_about
 from proxy.routing.lint import lint
 
 ERRORS, WARNINGS = 2, 1
@@ -48,7 +50,18 @@ def check(file: str, environ: Mapping[str, str]) -> tuple[Snapshot | None, Seque
         snapshot = load_file(file, environ)
     except ConfigError as error:
         return None, error.problems
-    return snapshot, lint(snapshot, clock.now().date())
+    return snapshot, [*lint(snapshot, clock.now().date()), *_endpoint_files(snapshot)]
+
+
+def _endpoint_files(snapshot: Snapshot) -> Iterator[Problem]:
+    """A bad file of endpoints is no error of the routes: a running server keeps the endpoints it found before."""
+    for upstream in snapshot.upstreams.values():
+        discover = upstream.discover
+        if discover is not None and discover.kind is DiscoverKind.FILE:
+            complaint = complaint_about(discover.path)
+            if complaint is not None:
+                message = f"upstream {upstream.name}: {discover}: {complaint}"
+                yield Problem(None, message, "until it can be read there are no endpoints to ask", "warning")
 
 
 def exit_code(problems: Sequence[Problem], *, strict: bool) -> int:

@@ -151,6 +151,18 @@ class FileSource:
         return content
 
 
+def complaint_about(path: str) -> str | None:
+    """What is wrong with a file of endpoints as it is now, if anything. Reads it once."""
+    try:
+        content = _read_file(Path(path))
+    except OSError as error:
+        return (error.strerror or str(error)).lower()
+    if len(content) > MAX_FILE_BYTES:
+        return f"the file is larger than {MAX_FILE_BYTES} bytes"
+    parsed = _parse(content, Path(path).name)
+    return str(parsed) if isinstance(parsed, NotFoundError) else None
+
+
 def _read_file(path: Path) -> bytes:
     with path.open("rb") as file:
         return file.read(MAX_FILE_BYTES + 1)

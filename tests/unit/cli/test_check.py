@@ -148,3 +148,27 @@ def test_every_example_of_the_documentation_is_valid(place: str, block: str, fil
 
 def test_the_documentation_has_examples_to_check() -> None:
     assert len(yaml_blocks()) >= 8
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (None, "no such file or directory"),
+        ("- http://10.0.0.7:8103\n- nonsense\n", "endpoints.yaml:2:3: "),
+        ("- http://10.0.0.7:8103\n", None),
+    ],
+)
+def test_a_file_of_endpoints_is_looked_into(file: Path, tmp_path: Path, content: str | None, said: str | None) -> None:
+    endpoints = tmp_path / "endpoints.yaml"
+    if content is not None:
+        endpoints.write_text(content)
+    file.write_text(
+        VALID.replace('orders: { url: "http://127.0.0.1:8101" }', f"orders: {{ discover: 'file://{endpoints}' }}")
+    )
+    result = check(file)
+    assert result.exit_code == 0
+    if said is None:
+        assert result.stderr == ""
+    else:
+        (line,) = result.stderr.splitlines()
+        assert line.startswith(f"warning: upstream orders: file://{endpoints}: {said}")
