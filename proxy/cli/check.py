@@ -1,4 +1,4 @@
-"""`strangler check`: every problem of a routes.yaml at once. Reads files, those of endpoints too, and changes nothing."""
+"""`strangler check`: every problem of a routes.yaml at once. Reads it and its files of endpoints, changes nothing."""
 
 import json
 import os
