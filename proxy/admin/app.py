@@ -4,6 +4,7 @@ It is served on `listen.console` only, never on the public port, and it must nev
 `proxy.operations`.
 """
 
+import asyncio
 from collections.abc import Collection
 from typing import Any
 
@@ -14,11 +15,13 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Mount, Route
 
+from proxy import clock
 from proxy.admin.guard import Bearer, Guard, host_check
 from proxy.admin.problems import on_http_exception, on_operation_error
 from proxy.control.plane import ControlPlane
 from proxy.operations import exposition, reload, restart, status, upstreams
 from proxy.operations.errors import OperationError
+from proxy.operations.mismatches import mismatches, read_question
 
 
 def create_console(plane: ControlPlane, *, token: str | None, hosts: Collection[str] = ()) -> Starlette:
@@ -28,6 +31,7 @@ def create_console(plane: ControlPlane, *, token: str | None, hosts: Collection[
         Route("/status", doors.status),
         Route("/routes", doors.routes),
         Route("/upstreams", doors.upstreams),
+        Route("/mismatches", doors.mismatches),
         Route("/reload", doors.reload, methods=["POST"]),
         Route("/restart", doors.restart, methods=["POST"]),
     ]
@@ -71,6 +75,10 @@ class Doors:
 
     async def upstreams(self, _request: Request) -> Response:
         return _json(upstreams.upstreams(self._plane))
+
+    async def mismatches(self, request: Request) -> Response:
+        asked, snapshot = read_question(request.query_params), self._plane.active.snapshot
+        return _json(await asyncio.to_thread(mismatches, snapshot, asked, clock.now()))
 
     async def reload(self, _request: Request) -> Response:
         return _json(await reload.reload(self._plane))

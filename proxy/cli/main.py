@@ -16,6 +16,7 @@ COMMANDS = {
     "demo": ("proxy.cli.demo", "Run the bundled shop behind the proxy, and watch a route move."),
     "routes": ("proxy.cli.routes", "List the routes in the order in which they are tried."),
     "status": ("proxy.cli.status", "Show what the running server is doing."),
+    "mismatches": ("proxy.cli.mismatches", "Show in what the two sides of each route differ."),
     "explain": ("proxy.cli.explain", "Say which route a request takes, to which side, and why."),
     "check": ("proxy.cli.check", "Check a routes.yaml and list every problem."),
     "ignore": ("proxy.cli.ignore", "Let a difference of a route count no more."),
@@ -27,7 +28,7 @@ COMMANDS = {
 _EXIT_CODES = """\b
 Exit codes:
   0  well
-  1  the answer is no: a warning under --strict, a server that is not ready
+  1  the answer is no: a warning under --strict, a server that is not ready, two sides that differ
   2  wrong usage, or a routes.yaml with errors
   3  the server could not be reached
   4  the server refused

@@ -8,8 +8,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from proxy.comparison.capture_format import decode
+from proxy.comparison.difference import Kind
 from proxy.comparison.state_file import open_for_reading
-from proxy.comparison.tally import BUCKET_SECONDS
+from proxy.comparison.tally import AGAIN, BUCKET_SECONDS, COMPARED, UNDECIDED
+from proxy.comparison.verdict import Counts, FieldCounts
 from proxy.wire.exchange import Exchange
 
 
@@ -60,6 +62,17 @@ def recall(path: Path, route: str, rules: str, since: datetime) -> RouteCount:
                 for field, kind, raw, noise in fields
             ),
         )
+
+
+def counts_of(found: RouteCount) -> Counts:
+    """What a verdict rests upon."""
+    outcomes = found.outcomes
+    return Counts(
+        compared=outcomes.get(COMPARED, 0),
+        again=outcomes.get(AGAIN, 0),
+        undecided=sum(count for name, count in outcomes.items() if name.startswith(UNDECIDED)),
+        fields=[FieldCounts(Kind(one.kind), one.path, one.raw, one.noise) for one in found.fields],
+    )
 
 
 def recall_exchange(path: Path, number: int) -> Exchange | None:

@@ -76,20 +76,16 @@ def fields_of(comparison: Comparison) -> set[Field]:
 
 
 def outcomes_of(judged: Judged) -> Iterator[str]:
-    """What a pair counts as. One that is undecided and differs all the same, in its status say, is a compared one."""
-    found = judged.comparison
-    if found.undecided is not None:
+    """What a pair counts as. One that cannot be judged, and differs all the same, is a compared one."""
+    found, again = judged.comparison, judged.again
+    if found.undecided is not None and not found.differences:
         yield UNDECIDED + found.undecided.value
-    if _counts(found):
+    else:
         yield COMPARED
     if found.differences:
         yield DIFFERING
-    if judged.again is not None and _counts(judged.again):
+    if again is not None and (again.undecided is None or again.differences):
         yield AGAIN
-
-
-def _counts(comparison: Comparison) -> bool:
-    return comparison.undecided is None or bool(comparison.differences)
 
 
 @dataclass(slots=True)

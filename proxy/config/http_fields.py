@@ -67,6 +67,17 @@ def header_name(value: object) -> str:
     return given
 
 
+def ignored_header(value: object) -> str:
+    """The name of a header, or `Set-Cookie:NAME` for one cookie alone."""
+    given = text(value)
+    header, colon, cookie = given.partition(":")
+    if not colon:
+        return header_name(given)
+    if header.lower() != "set-cookie":
+        raise Refused(value, "is not the name of a header", "only cookies are told apart: Set-Cookie:NAME")
+    return f"{header}:{header_name(cookie)}"
+
+
 def matched_header(value: object) -> str:
     """The name of a header that a match asks for, in lower case."""
     given = header_name(value).lower()

@@ -11,6 +11,7 @@ from proxy.config.written_kinds import (
     Count,
     Day,
     Flag,
+    IgnoredHeader,
     MaskExpression,
     PairSize,
     Queue,
@@ -30,8 +31,8 @@ from proxy.config.written_kinds import (
 class IgnoreSection(Section):
     path: ComparedPath | None = None
     """JSON path of what is not compared: $.created_at, $.items[*].id, $..request_id."""
-    header: ComparedHeader | None = None
-    """Header that is not compared."""
+    header: IgnoredHeader | None = None
+    """Header that is not compared; Set-Cookie:NAME for one cookie alone."""
     css: Selector | None = None
     """CSS selector of the HTML elements that are not compared, with all that is in them."""
     because: Text | None = None

@@ -182,6 +182,9 @@ PartTarget = Annotated[str, PlainValidator(template.part_target), _text("/.*")]
 JsonValue = Annotated[object, PlainValidator(json_value.json_value), WithJsonSchema({})]
 ComparedPath = Annotated[str, PlainValidator(json_path.json_path), _text(r"\$.*")]
 ComparedHeader = Annotated[str, PlainValidator(http_fields.header_name), _text(http_fields.TOKEN)]
+IgnoredHeader = Annotated[
+    str, PlainValidator(http_fields.ignored_header), _text(f"{http_fields.TOKEN}(:{http_fields.TOKEN})?")
+]
 Selector = Annotated[str, PlainValidator(comparing.selector), _text()]
 MaskExpression = Annotated[str, PlainValidator(patterns.regex), _text()]
 Status = Annotated[int, *_whole(100, 599)]

@@ -8,10 +8,13 @@ import http.client
 import json
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlencode
 
 from proxy.config.model import Address
+from proxy.config.values import format_duration
 from proxy.control.token import VARIABLE, Token
 from proxy.operations.errors import Code, OperationError
+from proxy.operations.mismatches import Question
 
 TIMEOUT_SECONDS = 15.0  # a reload compiles the file and waits for the workers
 _ANY = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - where a server that listens everywhere is asked from here
@@ -30,6 +33,11 @@ class Console:
 
     def upstreams(self) -> dict[str, Any]:
         return self._ask("GET", "/api/v1/upstreams")
+
+    def mismatches(self, question: Question) -> dict[str, Any]:
+        asked = {"since": format_duration(question.since), "limit": question.limit}
+        asked |= {"route": question.route} if question.route else {}
+        return self._ask("GET", f"/api/v1/mismatches?{urlencode(asked)}")
 
     def reload(self) -> dict[str, Any]:
         return self._ask("POST", "/api/v1/reload")

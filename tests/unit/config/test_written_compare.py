@@ -82,6 +82,11 @@ def test_what_a_route_ignores_adds_to_the_defaults_and_the_rest_replaces_them() 
     assert made("", defaults).compare.sample == 0.05
 
 
+def test_one_cookie_alone_may_be_ignored() -> None:
+    (rule,) = made('compare: { ignore: [{ header: "Set-Cookie:sid" }] }').compare.ignore
+    assert (rule.header, rule.subject) == ("Set-Cookie:sid", "header:Set-Cookie:sid")
+
+
 def test_a_rule_remembers_where_it_stands_so_that_a_warning_can_say_so() -> None:
     found = made('compare: { ignore: [{ path: "$.b" }] }', "ignore: [{ header: Vary }]").compare
     assert [rule.place for rule in found.ignore] == [Place("routes.yaml", 5, 51), Place("routes.yaml", 10, 25)]
@@ -119,6 +124,11 @@ def test_rules_and_copies_survive_the_way_to_another_process() -> None:
             '"a.b" is not a JSON path: it begins with $ (hint: did you mean $.a.b',
         ),
         ("compare: { ignore: [{ header: »a b }] }", '"a b" is not the name of a header'),
+        (
+            "compare: { ignore: [{ header: »'Vary:a' }] }",
+            '"Vary:a" is not the name of a header (hint: only cook',
+        ),
+        ("compare: { ignore: [{ header: »'Set-Cookie:' }] }", '"" must be text on one line'),
         ("compare: { ignore: [{ css: ».. }] }", '".." is not a CSS selector that we read'),
         ("compare: { ignore: [{ path: $.a, until: »2026-02-30 }] }", '"2026-02-30" is no day of the calendar'),
         ("compare: { unordered: [$.a, »'$[?@.x]'] }", '"$[?@.x]" is not a JSON path we read, from its character 3 on'),
