@@ -13,8 +13,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
-from proxy import __version__
-from proxy.comparison.capture_format import BadCapture
+from proxy.comparison.capture_format import VERSION, BadCapture
 from proxy.wire.exchange import LEGACY, CapturedAnswer, CapturedRequest, Exchange, Fields, value, values
 
 MAX_HAR_BYTES: Final = 256 * 1024 * 1024
@@ -28,7 +27,7 @@ def to_har(exchanges: Iterable[Exchange], origin: str) -> str:
     entries = [
         _entry(exchange, role, answer, origin) for exchange in exchanges for role, answer in exchange.answers.items()
     ]
-    log = {"version": "1.2", "creator": {"name": "strangler", "version": __version__}, "entries": entries}
+    log = {"version": "1.2", "creator": {"name": "strangler", "version": f"capture {VERSION}"}, "entries": entries}
     return json.dumps({"log": log}, ensure_ascii=False, indent=1)
 
 
