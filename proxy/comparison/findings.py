@@ -6,8 +6,8 @@ from typing import Final
 
 from proxy.comparison.difference import Difference, Kind, shown
 
-MAX_VISITS: Final = 200_000
-"""Values that differ, or stand beside such: more than a body of 2 MiB has in practice."""
+MAX_VISITS: Final = 60_000
+"""Values that differ, or stand beside such. About a second, and far more than two answers to compare have in practice."""
 
 MAX_KEPT: Final = 100
 """Differences of one pair. One that has more has them everywhere, and the first ones say so."""

@@ -16,7 +16,7 @@ from proxy.comparison.json_body import TooDeep
 MAX_DEPTH: Final = 96
 MAX_UNCLOSED: Final = 512  # tags; a page may leave some out where it is not deep
 MAX_ATTRIBUTES: Final = 1000  # blanks in one tag, which are at least as many
-MAX_NODES: Final = 100_000
+MAX_NODES: Final = 50_000
 LONG_TAG: Final = 2000  # bytes; shorter ones hold few attributes
 
 TOKENS: Final = frozenset(
@@ -62,6 +62,8 @@ def read_html(text: str, ignored: Sequence[str]) -> Element:
 
 def _check(page: bytes) -> None:
     """Refuse what would cost the parser more than its length. Raises TooDeep, TooMuch."""
+    if page.count(b"<") > 2 * MAX_NODES:  # start and end tags
+        raise TooMuch
     still_open: dict[bytes, int] = {}
     depth = 0
     for found in _TAG.finditer(page):
