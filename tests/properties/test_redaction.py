@@ -64,4 +64,4 @@ def test_anything_at_all_is_masked_without_failing_and_for_good(
         an_answer(body, fields=(*kind, *fields), cut=cut),
     )
     once = redact(exchange)
-    assert redact(once).answers.keys() == once.answers.keys()
+    assert redact(once) == once

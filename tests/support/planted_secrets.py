@@ -93,6 +93,18 @@ PLANTS: list[Plant] = [
     lambda s: told(f'data: {{"otp": "{s}"}}\n\n', (("Content-Type", "text/event-stream"),)),
     lambda s: told(b"\x08\x01\x12\x0c" + s.encode(), (("Content-Type", "application/x-protobuf"),)),
     lambda s: told(f"-----BEGIN PRIVATE KEY-----\n{s}\n-----END PRIVATE KEY-----", (("Content-Type", "text/plain"),)),
+    lambda s: told(f"[db]\nDB_PASSWORD={s}\n", (("Content-Type", "text/plain"),)),
+    lambda s: told(f"<textarea name=token>{s}</textarea>", HTML),
+    lambda s: told(f"<script>window['csrf_token'] = '{s}'</script>", HTML),
+    lambda s: told(json.dumps([{"name": "password", "value": s}])),
+    lambda s: told(json.dumps({"cookies": {"a": s}})),
+    lambda s: form(part("password", s), ()),
+    lambda s: form(part("password", s), (("Content-Type", "multipart/form-data"),)),
+    lambda s: form(part("x", s).replace('name="x"', "name*=UTF-8''pass%77ord"), PARTS),
+    lambda s: sent(("X-Remember-Me", s)),
+    lambda s: an_exchange(a_request(f"/cart;jsessionid={s}")),
+    lambda s: an_exchange(a_request(f"/a?next=%252Fb%253Ftoken%253D{s}")),
+    lambda s: an_exchange(a_request(f"/acs?SAMLResponse={s}")),
 ]
 
 

@@ -4,8 +4,10 @@ What a body is, its bytes say before its Content-Type does: a wrong label hides 
 stand unseen (packed, in an unknown coding or alphabet, over the limit) is replaced by its size and the reason.
 """
 
+import json
 import re
 from typing import Final
+from urllib.parse import unquote
 
 from proxy.wire.content_coding import Undecoded, decode
 from proxy.wire.redaction.json_text import JsonRedaction
@@ -27,6 +29,9 @@ _PACKED = re.compile(r"protobuf|msgpack|messagepack|cbor|grpc|avro|thrift|bson|/
 _PICTURES: Final = (b"\x89PNG\r\n", b"\xff\xd8\xff", b"GIF8", b"RIFF", b"wOFF", b"wOF2", b"\0\0\1\0")
 _CONTROL = re.compile("[\0-\x08\x0b\x0e-\x1a\x1c-\x1f]")
 _PARAMETER = re.compile(r""";\s*([A-Za-z0-9*_-]+)=(?:"([^"]*)"|([^\s;"]*))""")
+_FIRST_PART = re.compile(
+    rb"(?i)\s*--([^\r\n]{1,70})\r?\n(?:[a-z-]+:[^\r\n]*\r?\n){0,8}?content-disposition:[ \t]*form-data"
+)
 _DISPOSITION = re.compile(r"(?im)^content-disposition:(.*)$")
 _TYPE = re.compile(r"(?im)^content-type:(.*)$")
 
@@ -56,8 +61,11 @@ class BodyRedaction:
 
     def _clear(self, body: bytes, kind: str, cut: bool, inside: int) -> bytes:
         media_type, parameters = parse_type(kind)
-        if media_type.startswith("multipart/") and inside < MAX_INSIDE and parameters.get("boundary"):
-            return self._parts(body, parameters["boundary"], cut, inside)
+        boundary = parameters.get("boundary", "") if media_type.startswith("multipart/") else _boundary(body)
+        if boundary and inside < MAX_INSIDE:
+            return self._parts(body, boundary, cut, inside)
+        if boundary or media_type.startswith("multipart/"):
+            return _withheld(body, "parts that cannot be told apart")
         if body.startswith(_PICTURES):
             return body
         charset = _CHARSETS.get(parameters.get("charset", "").lower())
@@ -70,11 +78,16 @@ class BodyRedaction:
     def _masked(self, text: str, media_type: str) -> str:
         start = text.lstrip("\ufeff \t\r\n")[:1]
         if start in ("{", "[", '"') or "json" in media_type:
-            return self._json.json(text)
+            masked = self._json.json(text)
+            return masked if masked == text and not self._text.suspects(text) else self._loose(text, masked)
         if media_type == "application/x-www-form-urlencoded":
             return self._text.form(text)
         is_markup = start == "<" or "html" in media_type or "script" in media_type or media_type == "text/css"
         return self._text.text(text, markup=is_markup)
+
+    def _loose(self, text: str, masked: str) -> str:
+        """What only looked like JSON (a file of settings begins with [ too) is read as any text as well."""
+        return masked if _begins_with_json(text) else self._text.text(masked)
 
     def _parts(self, body: bytes, boundary: str, cut: bool, inside: int) -> bytes:
         """A body of parts (RFC 2046 section 5.1), each masked by its own name and type."""
@@ -96,11 +109,26 @@ class BodyRedaction:
         disposition = _DISPOSITION.search(lines)
         parameters = parse_type(disposition[1])[1] if disposition else {}
         kind = _TYPE.search(lines)
-        if parameters.get("name", "") in self._names and content:
+        name = parameters.get("name") or unquote(parameters.get("name*", "").rpartition("'")[2])  # RFC 8187
+        if name in self._names and content:
             content = self._text.secret(content.decode("utf-8", "backslashreplace")).encode()
         elif content:
             content = self._clear(content, kind[1].strip() if kind else "", cut, inside + 1)
         return self._text.text(lines).encode("latin-1", "replace") + blank + content + end
+
+
+def _begins_with_json(text: str) -> bool:
+    try:
+        json.JSONDecoder().raw_decode(text.lstrip("\ufeff \t\r\n"))
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def _boundary(body: bytes) -> str:
+    """What divides the parts of a body that does not say that it has parts."""
+    found = _FIRST_PART.match(body)
+    return found[1].decode("latin-1") if found else ""
 
 
 def parse_type(kind: str) -> tuple[str, dict[str, str]]:

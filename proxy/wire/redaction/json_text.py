@@ -14,16 +14,22 @@ from proxy.wire.redaction.text import TextRedaction
 MAX_INSIDE: Final = 8  # JSON in a string of JSON in a string …
 
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*+"?|[{}\[\],:]|[^\s{}\[\],:"]+', re.DOTALL)
+_NAMING: Final = frozenset({"name", "key", "field", "id"})
+_NAMED: Final = frozenset({"value", "content", "data"})
 _NO_SECRET: Final = frozenset({"true", "false", "null"})
 
 
 @dataclass(slots=True)
 class _Level:
-    """An object or array being read. `secret`: it is the value of a secret's name. `key`: of its current member."""
+    """An object or array being read. `secret`: it is the value of a secret's name. `key`: of its current member.
+
+    `named`: it is a pair, {"name": "password", "value": …}, and of a secret.
+    """
 
     is_object: bool
     secret: bool
     key: str | None = None
+    named: bool = False
 
 
 class JsonRedaction:
@@ -50,7 +56,7 @@ class JsonRedaction:
         level = levels[-1]
         match token:
             case "{" | "[":
-                levels.append(_Level(token == "{", level.secret or self._is_secret(level.key)))
+                levels.append(_Level(token == "{", self._is_in_secret(level)))
                 return token
             case "}" | "]":
                 if len(levels) > 1:
@@ -65,7 +71,12 @@ class JsonRedaction:
         if level.is_object and level.key is None:
             level.key = _decoded(token)
             return self._name(token, level.key)
-        return self._value(token, level.secret or self._is_secret(level.key), inside)
+        if level.key in _NAMING and token.startswith('"'):
+            level.named = _decoded(token) in self._names
+        return self._value(token, self._is_in_secret(level), inside)
+
+    def _is_in_secret(self, level: _Level) -> bool:
+        return level.secret or self._is_secret(level.key) or (level.named and level.key in _NAMED)
 
     def _is_secret(self, key: str | None) -> bool:
         return key is not None and key in self._names

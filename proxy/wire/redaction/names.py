@@ -10,13 +10,14 @@ from typing import Final
 STEMS: Final = (
     "password", "passwd", "passphrase", "passcode", "pwd", "secret", "token", "session", "csrf", "xsrf", "credential",
     "apikey", "accesskey", "privatekey", "subscriptionkey", "signingkey", "encryptionkey", "authkey", "authorization",
-    "signature", "cardnumber", "creditcard", "debitcard", "securitycode", "onetimecode",
+    "signature", "assertion", "samlresponse", "cookie", "authentication",
+    "cardnumber", "creditcard", "debitcard", "securitycode", "onetimecode",
 )  # fmt: skip
 """Anywhere in a name, whatever stands between its letters: API-Key, apiKey, x_api_key."""
 
 WORDS: Final = (
-    "auth", "bearer", "card", "cvc", "cvv", "cvv2", "iban", "jwt", "otp", "pan", "pass", "phpsessid", "pin", "sid",
-    "sig", "ssn", "totp",
+    "auth", "bearer", "card", "cvc", "cvv", "cvv2", "iban", "jwt", "otp", "pan", "pass", "phpsessid", "pin", "remember",
+    "sid", "sig", "ssn", "totp",
 )  # fmt: skip
 """Only as a whole word of a name: `card_holder` and `cardHolder`, but not `discard`."""
 

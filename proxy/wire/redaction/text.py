@@ -51,11 +51,12 @@ class TextRedaction:
         key = _key_expression(names.extra)
         self._likely = _compile(rf"(?i){key}|{_SHAPED}")
         self._hint = _compile(rf"(?i){_anywhere(names.extra)}|{_SHAPED}")
-        self._quoted = _compile(rf"(?is){key}{_QUOTE}?\s*(?:=>|[:=])\s*{_QUOTED}")
+        self._quoted = _compile(rf"(?is){key}{_QUOTE}?\s*\]?\s*(?:=>|[:=])\s*{_QUOTED}")
         self._assigned = _compile(rf"(?i){key}=(?:{_BARE})")
         self._told = _compile(rf"(?im){key}{_QUOTE}?[ \t]*(?::|=)[ \t]*{_SCHEME}{_BARE}")
         self._element = _compile(rf"(?i)<[\w:.-]*?{key}(?:\s[^>]*)?>(?:<!\[CDATA\[)?([^<\]]+)")
         self._tag = _compile(_TAG)
+        self._area = _compile(r"(?i)(<textarea\b[^>]*>)([^<]*)")
 
     def text(self, text: str, *, markup: bool = False) -> str:
         """A text without its secrets. In `markup`, `name: value` is no secret: pages explain passwords."""
@@ -64,6 +65,7 @@ class TextRedaction:
         text = self._shapes_in(text)
         if "<" in text:
             text = self._tag.sub(self._masked_tag, text)
+            text = self._area.sub(self._masked_area, text)
             text = self._element.sub(self._masked_group, text)
         text = self._quoted.sub(self._masked_group, text)
         masked: str = (self._assigned if markup else self._told).sub(self._masked_group, text)
@@ -77,7 +79,7 @@ class TextRedaction:
         """An address, its query and fragment taken apart, so that no escape hides a name (RFC 3986 section 3)."""
         address, hash_mark, fragment = address.partition("#")
         path, question_mark, query = address.partition("?")
-        path = self._shapes_in(path)
+        path = self.text(path, markup=True)  # which may have parameters of its own: /cart;jsessionid=…
         return path + question_mark + self.form(query, depth) + hash_mark + self.form(fragment, depth)
 
     def form(self, form: str, depth: int = 0) -> str:
@@ -91,6 +93,9 @@ class TextRedaction:
         """A value by itself, its escapes undone: an address, a form, or any other text."""
         if depth > MAX_NESTING:
             return self.secret(value)
+        if "%" in value and (clear := unquote_plus(value)) != value:
+            masked = self.value(clear, depth + 1)
+            return value if masked == clear else quote_plus(masked, safe="*")
         if "=" in value and ("?" in value or "#" in value or ("&" in value and " " not in value)):
             value = self.url(value, depth) if "?" in value or "#" in value else self.form(value, depth)
         return self.text(value)
@@ -134,6 +139,12 @@ class TextRedaction:
         if found.get("type", "").lower() != "password" and not any(name in self._names for name in called):
             return tag
         return _ATTRIBUTE.sub(self._masked_attribute, tag)
+
+    def _masked_area(self, match: Any) -> str:
+        found = {name.lower(): _unquoted(value) for name, value in _ATTRIBUTE.findall(match[1])}
+        is_secret = any(found.get(name, "") in self._names for name in ("name", "id"))
+        tag, content = str(match[1]), str(match[2])
+        return tag + (self.secret(html.unescape(content)) if is_secret else content)
 
     def _masked_attribute(self, match: re.Match[str]) -> str:
         if match[1].lower() not in ("value", "content"):
