@@ -54,11 +54,13 @@ class StateWriter:
 
     def write(self, batch: list[Judged]) -> int:
         """Adds a batch. The answer is how many pairs had to be given up."""
+        if not batch and not self._tally and self._connection is None:
+            return 0  # no file is made before there is something to keep
         try:
             for judged in batch:
                 self._tally.add(judged)
             connection = self._open()
-            if self._tally or batch:
+            if self._tally:
                 self._commit(connection, batch)
             self._sweep(connection)
         except Exception as error:  # whatever it is, the thread must be there for the next batch

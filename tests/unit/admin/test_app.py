@@ -8,8 +8,10 @@ import httpx
 import pytest
 
 from proxy.admin.app import create_console
+from proxy.config.compare import Shadow
 from proxy.config.errors import Problem
 from proxy.config.model import HeaderEdits, PathKind, PathPattern, Route, RouteMatch
+from proxy.config.model import Stage as RouteStage
 from proxy.config.place import Place
 from proxy.control.plane import Family
 from tests.support.control import Stage, snapshot, stage, until
@@ -74,7 +76,7 @@ def test_health_and_metrics_need_no_token_and_the_api_does(play: Play) -> None:
         await scene.worker()
         for path in ("/livez", "/readyz", "/metrics"):
             assert (await client.get(path)).status_code == 200, path
-        for path in ("/api/v1/status", "/api/v1/routes", "/api/v1/upstreams", "/api/v1/unknown"):
+        for path in ("/api/v1/status", "/api/v1/routes", "/api/v1/upstreams", "/api/v1/mismatches", "/api/v1/unknown"):
             refused = await client.get(path)
             assert refused.status_code == 401, path
             assert refused.headers["content-type"] == "application/problem+json"
@@ -152,6 +154,20 @@ def test_upstreams_show_their_endpoints(play: Play) -> None:
         (monolith,) = (await client.get("/api/v1/upstreams", headers=TOKEN)).json()["upstreams"]
         assert monolith["name"] == "monolith"
         assert [endpoint["url"] for endpoint in monolith["endpoints"]] == ["http://127.0.0.1:8000"]
+
+    play(story)
+
+
+def test_mismatches_give_the_verdict_on_each_route_that_is_mirrored(play: Play, tmp_path: Path) -> None:
+    async def story(scene: Stage, client: httpx.AsyncClient) -> None:
+        shadowed = Route("r", (RouteMatch(),), to="monolith", stage=RouteStage.SHADOW, shadow=Shadow())
+        scene.file = snapshot("r2", routes=(shadowed,), state_dir=scene.plane.active.snapshot.state_dir)
+        await scene.plane.reload("watch")
+        answer = (await client.get("/api/v1/mismatches?since=1h&limit=5", headers=TOKEN)).json()
+        assert (answer["revision"], [route["verdict"] for route in answer["routes"]]) == ("r2", ["not_enough_data"])
+        for query in ("since=1", "limit=0", "route=other"):
+            refused = await client.get(f"/api/v1/mismatches?{query}", headers=TOKEN)
+            assert (refused.status_code, refused.json()["type"]) == (422, "urn:strangler:invalid"), query
 
     play(story)
 

@@ -125,7 +125,13 @@ def test_what_comes_faster_than_it_is_written_is_dropped_and_counted(kept: Kept)
     assert kept.count().outcomes["compared"] == store_module.MAX_WAITING
 
 
+def test_no_file_is_made_before_there_is_something_to_keep(kept: Kept) -> None:
+    kept.written()
+    assert not kept.folder.exists()
+
+
 def test_a_locked_file_costs_nothing_but_time(kept: Kept) -> None:
+    kept.store.record(judged("$.a"))
     kept.written()
     with closing(sqlite3.connect(kept.store.path)) as holder:
         holder.execute("BEGIN IMMEDIATE")
@@ -133,7 +139,7 @@ def test_a_locked_file_costs_nothing_but_time(kept: Kept) -> None:
         kept.written()
         assert kept.store.failing == "database is locked"
     kept.written()
-    assert kept.count().outcomes["compared"] == 1
+    assert kept.count().outcomes["compared"] == 2
     assert kept.store.failing is None
     assert kept.events == ["state_not_written", "state_written_again"]
 
