@@ -193,6 +193,7 @@ def test_a_file_that_was_removed_is_begun_anew(kept: Kept) -> None:
 
 
 def test_a_file_of_a_later_release_is_told_and_not_touched(kept: Kept) -> None:
+    kept.store.record(judged())
     kept.store.close()
     with closing(sqlite3.connect(kept.store.path)) as connection:
         connection.execute("PRAGMA user_version = 999")
