@@ -1,4 +1,4 @@
-"""Command line: `run` (the default), `report` on what was measured, `stream` for memory, `events` for the buses."""
+"""Command line: `run` (the default), `report` on it, `stream` for memory, `events` for the buses, `comparing`."""
 
 import argparse
 import os
@@ -52,6 +52,7 @@ def parser() -> argparse.ArgumentParser:
     events.add_argument("--events", type=int, default=10_000, metavar="N", help="of a round (default 10000)")
     events.add_argument("--rounds", type=int, default=3, metavar="N")
     events.add_argument("--write-docs", action="store_true", help=f"put the table into {DOCUMENT}")
+    commands.add_parser("comparing", help="what comparing two answers costs")
     return top
 
 
@@ -60,7 +61,9 @@ def main(arguments: Sequence[str]) -> int:
     options = parser().parse_args(arguments if arguments and not arguments[0].startswith("--") else ["run", *arguments])
     raise_open_files_limit()
     try:
-        return {"run": run, "report": report, "stream": stream, "events": events}[options.command](options)
+        return {"run": run, "report": report, "stream": stream, "events": events, "comparing": comparing}[
+            options.command
+        ](options)
     except (BenchmarkError, OSError, ValueError) as error:
         print(f"benchmark: {error}", file=sys.stderr)
         return 2
@@ -134,6 +137,15 @@ def events(options: argparse.Namespace) -> int:
     print(text)
     if options.write_docs:
         write_block(DOCUMENT, "events", text)
+    return 0
+
+
+def comparing(_options: argparse.Namespace) -> int:
+    """Measure comparisons, in this process."""
+    from benchmarks.comparing import markdown as table  # only now: proxies are measured without the engine's libraries
+
+    announce([])
+    print(table())
     return 0
 
 

@@ -7,7 +7,7 @@ from typing import Final
 from proxy.comparison.difference import Difference, Kind, shown
 
 MAX_VISITS: Final = 60_000
-"""Values that differ, or stand beside such. About a second, and far more than two answers to compare have in practice."""
+"""Values that differ, or stand beside such: about a second, and far more than two answers have in practice."""
 
 MAX_KEPT: Final = 100
 """Differences of one pair. One that has more has them everywhere, and the first ones say so."""
