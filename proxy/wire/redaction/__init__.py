@@ -31,7 +31,7 @@ class Redaction:
 
     names: tuple[str, ...] = ()  # of fields, cookies, form fields, JSON keys; as a whole, whatever their case
     patterns: tuple[str, ...] = ()  # RE2: what they match, or their first group, is a secret
-    max_body_bytes: int = 4 * 1024 * 1024
+    max_body_bytes: int = 1024 * 1024
 
 
 class Redactor:
@@ -49,7 +49,11 @@ class Redactor:
         self._body = BodyRedaction(self._names, self._text, chosen.max_body_bytes)
 
     def redact(self, exchange: Exchange) -> Exchange:
-        """The exchange with every secret replaced by its mark, its bodies without their content coding."""
+        """The exchange with every secret replaced by its mark, its bodies without their content coding.
+
+        Takes some 10 ms for 20 KB of JSON in which something is called like a secret, 0.1 ms where nothing is: not for
+        a loop that serves requests.
+        """
         request = self._request(exchange.request)
         answers = {role: self._answer(answer) for role, answer in exchange.answers.items()}
         return replace(exchange, request=request, answers=answers)

@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from proxy.wire.redaction.names import SecretNames
+from proxy.wire.redaction.names import MAX_NAME, SecretNames
 from proxy.wire.redaction.text import TextRedaction
 
 MAX_INSIDE: Final = 8  # JSON in a string of JSON in a string …
@@ -33,7 +33,12 @@ class _Level:
 
 
 class JsonRedaction:
+    """Remembers the keys in which nothing was found, within a bound: most have been seen before."""
+
+    BOUND: Final = 4096
+
     def __init__(self, names: SecretNames, text: TextRedaction) -> None:
+        self._harmless: set[str] = set()
         self._names = names
         self._text = text
 
@@ -83,8 +88,16 @@ class JsonRedaction:
 
     def _name(self, token: str, key: str) -> str:
         """A key, which may be a secret itself where an object is a table."""
+        if key in self._harmless:
+            return token
         masked = self._text.text(key)
-        return token if masked == key else _encoded(masked, token)
+        if masked != key:
+            return _encoded(masked, token)
+        if len(self._harmless) >= self.BOUND:
+            self._harmless.clear()
+        if len(key) <= MAX_NAME:
+            self._harmless.add(key)
+        return token
 
     def _value(self, token: str, secret: bool, inside: int) -> str:
         if secret:

@@ -52,7 +52,7 @@ class TextRedaction:
         self._likely = _compile(rf"(?i){key}|{_SHAPED}")
         self._hint = _compile(rf"(?i){_anywhere(names.extra)}|{_SHAPED}")
         self._quoted = _compile(rf"(?is){key}{_QUOTE}?\s*\]?\s*(?:=>|[:=])\s*{_QUOTED}")
-        self._assigned = _compile(rf"(?i){key}=(?:{_BARE})")
+        self._assigned = _compile(rf"(?i){key}={_SCHEME}{_BARE}")
         self._told = _compile(rf"(?im){key}{_QUOTE}?[ \t]*(?::|=)[ \t]*{_SCHEME}{_BARE}")
         self._element = _compile(rf"(?i)<[\w:.-]*?{key}(?:\s[^>]*)?>(?:<!\[CDATA\[)?([^<\]]+)")
         self._tag = _compile(_TAG)
