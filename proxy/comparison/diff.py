@@ -95,6 +95,8 @@ class Walk:
             return
         if self._probing:
             raise Differs
+        if self._findings.skip():
+            return
         self._found(kind, spot, *((written(value), None) if kind is Kind.MISSING else (None, written(value))))
 
     def _elements(self, left: list[Tree], right: list[Tree], state: Place, spot: Spot | None) -> None:
@@ -178,6 +180,8 @@ class Walk:
     def _add(self, kind: Kind, spot: Spot | None, left: Tree, right: Tree) -> None:
         if self._probing:
             raise Differs
+        if self._findings.skip():
+            return
         if isinstance(left, str) and isinstance(right, str):
             self._found(kind, spot, *shown_around(left, right))
         else:

@@ -35,10 +35,15 @@ class Findings:
         if self._visits > MAX_VISITS:
             raise TooMuch
 
+    def skip(self) -> bool:
+        """Whether no more is kept; the difference is counted then, and its texts need not be made."""
+        if len(self.kept) < MAX_KEPT:
+            return False
+        self.more += 1
+        return True
+
     def add(self, kind: Kind, path: str, left: str | None, right: str | None, at: str) -> None:
-        if len(self.kept) >= MAX_KEPT:
-            self.more += 1
-        else:
+        if not self.skip():
             self.kept.append(Difference(kind, _bounded(path), left, right, _bounded(at)))
 
 
