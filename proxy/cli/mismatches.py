@@ -77,12 +77,19 @@ def command(
 
 def _find(config: str, console: Address | None, question: Question) -> dict[str, Any]:
     try:
-        return find_console(config, console).mismatches(question)
-    except OperationError as error:
-        if error.code is not Code.UNREACHABLE:
-            raise
-        click.echo(f"{error.message}: what it kept is shown", err=True)
-    return mismatches(load_file(config, os.environ), question, clock.now())
+        server = find_console(config, console)
+    except OperationError as error:  # it takes any port, and none is running; a file with problems says so below
+        why = error.message
+    else:
+        try:
+            return server.mismatches(question)
+        except OperationError as error:
+            if error.code is not Code.UNREACHABLE:
+                raise
+            why = error.message
+    snapshot = load_file(config, os.environ)
+    click.echo(f"{why}: what it kept is shown", err=True)
+    return mismatches(snapshot, question, clock.now())
 
 
 def _print(found: Mapping[str, Any], show_all: bool) -> None:

@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -85,6 +86,15 @@ def test_json_has_everything(config: str, ask: Callable[..., Result]) -> None:
     assert [(each["route"], each["verdict"], each["more_groups"]) for each in found["routes"]] == [
         ("products", "mismatch", 1)
     ]
+
+
+def test_a_server_of_any_port_that_is_gone_has_left_what_it_kept(config: str, ask: Callable[..., Result]) -> None:
+    file = Path(config)
+    file.write_text(re.sub(r"127.0.0.1:[0-9]+(?=\" })", "127.0.0.1:0", file.read_text(), count=1))
+    keep(config, faulty=30)
+    found = ask()
+    assert found.exit_code == 1
+    assert "nothing says where the console of a running server is: what it kept is shown" in found.stderr
 
 
 def test_nothing_shadowed_is_said(config: str, ask: Callable[..., Result]) -> None:
