@@ -233,7 +233,7 @@ class Forwarder:
 
     def export(self) -> dict[str, object]:
         """All counters, with the gauges brought up to date."""
-        self.counters.gauges.in_flight = len(self.in_flight)
+        self.counters.gauges.in_flight = sum(not each.plan.quiet for each in self.in_flight)
         self.counters.gauges.connections = len(self.clients)
         self.counters.gauges.upstream_idle = sum(pool.idle for pool in self._upstreams.pools())
         self.counters.gauges.paths_remembered = self.active.table.remembered

@@ -95,6 +95,7 @@ def reserve_whatever_happens(http: httpx.Client, services: list[Service], number
     raise AssertionError
 
 
+@pytest.mark.parametrize("settings", ["postgresql"], indirect=True)
 async def test_what_was_answered_is_so_once_however_processes_end(
     settings: Settings, engine: AsyncEngine, fill: Fill, tmp_path: Path
 ) -> None:

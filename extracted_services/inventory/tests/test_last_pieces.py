@@ -72,6 +72,7 @@ async def test_of_a_hundred_who_want_the_last_ten_exactly_ten_get_one(
     assert await positions(engine) == list(range(1, 10 * 2 + 90 + 1))
 
 
+@pytest.mark.parametrize("settings", ["postgresql"], indirect=True)
 @pytest.mark.usefixtures("stock")
 async def test_buyers_of_several_things_never_wait_for_each_other_in_a_ring_and_every_piece_is_accounted_for(
     engine: AsyncEngine, race: Callable[[str, str], int]

@@ -107,6 +107,7 @@ def test_killed_inside_every_step_and_between_them_at_once(service: Service, sho
     assert shop.of_order(to_cancel) == (["released"], ["refunded"])
 
 
+@pytest.mark.parametrize("url", ["sqlite"], indirect=True)
 def test_sagas_go_on_without_a_broker_and_after_a_stop(service: Service, shop: Neighbours) -> None:
     alice = service.customer()
     with shop.always("charge", Fault.AWAY):
@@ -125,6 +126,7 @@ def test_sagas_go_on_without_a_broker_and_after_a_stop(service: Service, shop: N
     service.start()
 
 
+@pytest.mark.parametrize("url", ["postgresql"], indirect=True)
 def test_another_process_answers_for_the_same_key_and_goes_on_with_what_a_dead_one_left(
     service: Service, shop: Neighbours, url: str, tmp_path: Path
 ) -> None:

@@ -147,6 +147,7 @@ class Callers:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("url", ["sqlite"], indirect=True)
 def test_a_service_that_is_killed_again_and_again_charges_every_order_once(
     environment: dict[str, str], tmp_path: Path
 ) -> None:

@@ -53,6 +53,7 @@ def test_a_copy_goes_to_the_service_and_the_client_sees_nothing_of_it():
         assert copied.first == "GET /svc/x?y=1 HTTP/1.1"
         assert (copied.value("x-shadow"), copied.value("cookie"), copied.value("host")) == ("1", "a=b", "shop.example")
         assert read(world.side(LEGACY).received).value("x-shadow") is None
+        assert world.counted("strangler_requests_in_flight") == 1
         world.side(SERVICE).sends(answer(body=b"new"))
         assert client.received == b""
         world.side(LEGACY).sends(answer(body=b"old"))
