@@ -93,6 +93,7 @@ async def _serve(options: Options, launch: Launch, log: Log) -> None:
             group.create_task(hub.accept(adopt_sockets(options.link_fd)[0])),
             group.create_task(_keep_current(plane, watcher)),
             group.create_task(plane.watch_endpoints()),
+            group.create_task(plane.comparing.run()),
             group.create_task(_obey(plane, supervisor, group, server)),
             group.create_task(_report_serving(hub, launch, supervisor)),
         ]

@@ -1,7 +1,7 @@
 """[IO] What the state store knows of a route's comparisons. Only reads, so it may be asked while another writes."""
 
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -10,7 +10,7 @@ from pathlib import Path
 from proxy.comparison.capture_format import decode
 from proxy.comparison.difference import Kind
 from proxy.comparison.state_file import open_for_reading
-from proxy.comparison.tally import AGAIN, BUCKET_SECONDS, COMPARED, UNDECIDED
+from proxy.comparison.tally import AGAIN, BUCKET_SECONDS, COMPARED, UNDECIDED, Group
 from proxy.comparison.verdict import Counts, FieldCounts
 from proxy.wire.exchange import Exchange
 
@@ -40,10 +40,14 @@ class FieldCount:
 
 @dataclass(frozen=True, slots=True)
 class RouteCount:
-    """How many pairs came to what, by outcome (see `tally`), and the fields that differed in any."""
+    """How many pairs came to what, by outcome (see `tally`), and the fields that differed in any.
+
+    `first`: the beginning of the step of time in which the first of them came; None when there is none.
+    """
 
     outcomes: Mapping[str, int]
     fields: tuple[FieldCount, ...]
+    first: datetime | None = None
 
 
 def recall(path: Path, route: str, rules: str, since: datetime) -> RouteCount:
@@ -55,13 +59,28 @@ def recall(path: Path, route: str, rules: str, since: datetime) -> RouteCount:
     with closing(open_for_reading(path)) as connection:
         outcomes = dict(connection.execute(_OUTCOMES, asked).fetchall())
         fields = connection.execute(_FIELDS, asked).fetchall()
+        (first,) = connection.execute(_FIRST, asked).fetchone()
         return RouteCount(
             outcomes,
             tuple(
                 FieldCount(field, kind, raw, noise, _example(connection, route, rules, field, kind))
                 for field, kind, raw, noise in fields
             ),
+            None if first is None else datetime.fromtimestamp(first * BUCKET_SECONDS, UTC),
         )
+
+
+def recall_counts(path: Path, groups: Iterable[Group], since: datetime) -> dict[Group, Counts]:
+    """What verdicts on these rest upon. Raises like `recall`."""
+    bucket = int(since.timestamp()) // BUCKET_SECONDS
+    with closing(open_for_reading(path)) as connection:
+        return {group: _counts(connection, (*group, bucket)) for group in groups}
+
+
+def _counts(connection: sqlite3.Connection, asked: tuple[str, str, int]) -> Counts:
+    outcomes = dict(connection.execute(_OUTCOMES, asked).fetchall())
+    fields = (FieldCount(*row, None) for row in connection.execute(_FIELDS, asked))
+    return counts_of(RouteCount(outcomes, tuple(fields)))
 
 
 def counts_of(found: RouteCount) -> Counts:
@@ -85,6 +104,7 @@ def recall_exchange(path: Path, number: int) -> Exchange | None:
 _OUTCOMES = "SELECT outcome, sum(count) FROM pairs WHERE route = ? AND rules = ? AND bucket >= ? GROUP BY outcome"
 _FIELDS = """SELECT path, kind, sum(raw), sum(noise) FROM fields WHERE route = ? AND rules = ? AND bucket >= ?
     GROUP BY path, kind ORDER BY sum(raw) DESC, path, kind"""
+_FIRST = "SELECT min(bucket) FROM pairs WHERE route = ? AND rules = ? AND bucket >= ?"
 _EXAMPLE = """SELECT at, request, place, left_text, right_text, exchange FROM examples
     WHERE route = ? AND rules = ? AND path = ? AND kind = ? ORDER BY at DESC LIMIT 1"""
 

@@ -26,7 +26,7 @@ NEW_EXAMPLE_SECONDS: Final = 600.0  # a field with enough examples is shown a ne
 
 
 class Store:
-    """Open from the start until `close`. `record` and `wants_example` are for one thread, the event loop's."""
+    """Open from the start until `close`. `record` and `wants_example` are for one thread, whichever."""
 
     def __init__(
         self,

@@ -14,6 +14,7 @@ from proxy import clock
 from proxy.config.codec import dump_snapshot
 from proxy.config.errors import ConfigError, Problem
 from proxy.config.model import ListenTls, Snapshot
+from proxy.control.comparing import Comparing
 from proxy.control.endpoints_file import Keeper, read_known
 from proxy.control.folder import write_atomically
 from proxy.control.hub import Answer, Hub
@@ -75,6 +76,7 @@ class ControlPlane:
         self._keeper = Keeper(launch.folder, active.snapshot.state_dir)
         known = read_known(launch.folder, active.snapshot.state_dir)
         self.endpoints = EndpointWatch(self._publish_endpoints, log, known)
+        self.comparing = Comparing(hub, active.snapshot, log)
         hub.settle_on(active.snapshot.revision, active.text)
 
     @property
@@ -146,6 +148,7 @@ class ControlPlane:
             return problems
         self.active = Active(snapshot, text, clock.now().timestamp())
         self.hub.settle_on(snapshot.revision, text)
+        self.comparing.follow(snapshot)
         if self._watching:
             self.endpoints.follow(snapshot)
         try:

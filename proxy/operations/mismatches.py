@@ -14,6 +14,7 @@ from typing import Any, Final
 from proxy.comparison.difference import Kind
 from proxy.comparison.noise import Reading
 from proxy.comparison.recall import Example, RouteCount, counts_of, recall
+from proxy.comparison.standing import WINDOW
 from proxy.comparison.state_file import Damaged, LaterVersion, state_path
 from proxy.comparison.tally import DIFFERING, OTHERS, UNDECIDED, rules_name
 from proxy.comparison.verdict import JudgedField, judge
@@ -24,7 +25,7 @@ from proxy.config.values import duration, whole
 from proxy.operations.errors import Code, OperationError
 from proxy.routing.mirror import is_mirrored
 
-DEFAULT_SINCE: Final = timedelta(hours=24)
+DEFAULT_SINCE: Final = WINDOW
 DEFAULT_LIMIT: Final = 20
 MAX_LIMIT: Final = 500
 
@@ -82,6 +83,7 @@ def _route(route: Route, snapshot: Snapshot, now: datetime, question: Question) 
         "candidate": route.to if legacy_first else snapshot.legacy,
         "verdict": found.verdict.value,
         "reason": found.reason,
+        "counted_since": counts.first and _time(counts.first),
         "compared": found.compared,
         "differing": counts.outcomes.get(DIFFERING, 0),
         "again": found.again,

@@ -1,0 +1,121 @@
+"""What one pair of answers comes to under the rules of its route, told without secrets.
+
+Answers are compared as they were on the wire: two secrets that differ are two values that differ. What is kept of a
+difference is its place and, for an example, texts of answers whose secrets are masked. Nothing else leaves this module.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import Final
+
+from proxy.comparison.compare import compare
+from proxy.comparison.difference import Comparison, Difference, Kind
+from proxy.comparison.rules import Rules, compile_rules
+from proxy.comparison.tally import Judged, rules_name
+from proxy.config.model import Route, Snapshot, Stage
+from proxy.wire.exchange import AGAIN, LEGACY, SERVICE, Exchange, value
+from proxy.wire.redaction import Redactor
+from proxy.wire.redaction.marks import MARK, PLAIN
+
+MAX_PATHS: Final = 4096
+"""Field paths of which it is remembered how they are shown."""
+
+WantsExample = Callable[[str, str, Comparison], bool]
+"""From route, name of the rules and differences, whether the pair is worth being shown."""
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What the pairs of a route are compared under on one day. `rules` is for one thread."""
+
+    route: Route
+    day: date
+    name: str
+    rules: Rules
+    primary: str
+    candidate: str
+    hosts: tuple[str, ...]
+
+
+def terms_of(route: Route, snapshot: Snapshot, day: date) -> Terms:
+    """The terms of a mirrored route."""
+    upstreams = [snapshot.upstreams[name] for name in (snapshot.legacy, route.to) if name is not None]
+    hosts = tuple(endpoint.authority for upstream in upstreams for endpoint in upstream.endpoints)
+    primary, candidate = (SERVICE, LEGACY) if route.stage is Stage.CUTOVER else (LEGACY, SERVICE)
+    rules = compile_rules(route.compare, today=day)
+    return Terms(route, day, rules_name(route, day), rules, primary, candidate, hosts)
+
+
+class Judge:
+    """Judges pairs, for one thread."""
+
+    def __init__(self) -> None:
+        self._redactor = Redactor()
+        self._shown: dict[str, str] = {}
+
+    def judge(self, exchange: Exchange, failure: str | None, terms: Terms, wants_example: WantsExample) -> Judged:
+        """What came of a pair; `failure` is why the candidate gave no answer.
+
+        Raises KeyError when there is no answer of the primary, or neither an answer nor a failure of the candidate.
+        """
+        compared = _compared(exchange, failure, terms)
+        again = _asked_again(exchange, terms)
+        found = self._bare(compared)
+        example = None
+        if found.differences and wants_example(terms.route.name, terms.name, found):
+            example = self._redactor.redact(exchange)
+            found = self._told(compared, _compared(example, failure, terms))
+        return Judged(exchange.at, terms.route.name, terms.name, found, again and self._bare(again), example)
+
+    def _bare(self, comparison: Comparison) -> Comparison:
+        """Where the two differ, and no word of what they say there."""
+        return replace(
+            comparison,
+            differences=tuple(
+                Difference(each.kind, path, None, None, path)
+                for each, path in ((each, self._path(each.path)) for each in comparison.differences)
+            ),
+        )
+
+    def _told(self, compared: Comparison, masked: Comparison) -> Comparison:
+        """The differences of `compared`, in the words of `masked`; what is not there is a secret as a whole."""
+        words = {(each.kind, each.place): each for each in masked.differences}
+        told = []
+        for each in compared.differences:
+            found = words.get((each.kind, each.place))
+            left, right = (found.left, found.right) if found else (each.left and PLAIN, each.right and PLAIN)
+            told.append(Difference(each.kind, self._path(each.path), left, right, self._path(each.place)))
+        return replace(compared, differences=tuple(told))
+
+    def _path(self, path: str) -> str:
+        """A path without the keys that look like secrets. Names of fields and cookies are none."""
+        if path.startswith("header:"):
+            return path
+        found = self._shown.get(path)
+        if found is None:
+            if len(self._shown) >= MAX_PATHS:
+                self._shown.clear()
+            found = self._shown[path] = MARK.sub("*", self._redactor.text(path))
+        return found
+
+
+def _compared(exchange: Exchange, failure: str | None, terms: Terms) -> Comparison:
+    primary = exchange.answers[terms.primary]
+    if failure is not None:
+        status, none = str(primary.status), f"no answer ({failure})"
+        return Comparison((Difference(Kind.STATUS, "status", status, none, "status"),))
+    return compare(primary, exchange.answers[terms.candidate], terms.rules, hosts=_hosts(exchange, terms))
+
+
+def _asked_again(exchange: Exchange, terms: Terms) -> Comparison | None:
+    again = exchange.answers.get(AGAIN)
+    if again is None:
+        return None
+    return compare(exchange.answers[terms.primary], again, terms.rules, hosts=_hosts(exchange, terms))
+
+
+def _hosts(exchange: Exchange, terms: Terms) -> tuple[str, ...]:
+    """The sides' own, and the one that the client asked for, which is what most applications put into their URLs."""
+    asked = value(exchange.request.fields, "host")
+    return (*terms.hosts, asked) if asked else terms.hosts
