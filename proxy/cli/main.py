@@ -19,6 +19,7 @@ COMMANDS = {
     "mismatches": ("proxy.cli.mismatches", "Show in what the two sides of each route differ."),
     "explain": ("proxy.cli.explain", "Say which route a request takes, to which side, and why."),
     "check": ("proxy.cli.check", "Check a routes.yaml and list every problem."),
+    "compare": ("proxy.cli.compare", "Ask two systems the same, and say in what their answers differ."),
     "ignore": ("proxy.cli.ignore", "Let a difference of a route count no more."),
     "schema": ("proxy.cli.schema", "Print the JSON Schema of routes.yaml."),
     "reload": ("proxy.cli.reload", "Let the running server read its file again."),

@@ -62,6 +62,7 @@ class Side:
         at = endpoint(url)
         self.url = at.url
         self.authority = at.authority
+        self.prefix = at.prefix
         self._max_body_bytes = max_body_bytes
         self._timeout = httpx.Timeout(seconds).as_dict()
         limits = httpx.Limits(max_connections=connections, max_keepalive_connections=connections)

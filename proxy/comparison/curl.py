@@ -1,45 +1,35 @@
-"""A captured request as a command that a person can run: for messages and reports. Pure.
+"""A captured request as a command of curl, to be pasted into a shell. Pure; the request must have been masked."""
 
-What was masked stays masked: whoever runs the command puts a secret of their own where a mark stands.
-"""
+from __future__ import annotations
 
 import shlex
 from typing import Final
 
-from proxy.wire.exchange import CapturedRequest, value
+from proxy.wire.exchange import CapturedRequest
 
-MAX_BODY_BYTES: Final = 4000  # that are written out; more than that nobody pastes
+MAX_BODY: Final = 4096  # characters of a command line that a person still reads
 
-_OF_THE_CLIENT: Final = frozenset(
-    {"host", "content-length", "transfer-encoding", "connection", "keep-alive", "te", "trailer", "upgrade", "expect",
-     "accept-encoding", "user-agent"}
-)  # fmt: skip
-"""What curl says by itself, or what would show a packed answer."""
+_MADE_ANEW: Final = frozenset({"accept-encoding", "connection", "content-length", "transfer-encoding"})
 
 
-def curl(request: CapturedRequest, url: str) -> str:
-    """The request, sent to the system at `url`, on one line of a POSIX shell. A body that is no text is a file."""
-    where = url.rstrip("/") + request.target
-    words = ["curl", "-sS", *(["-g"] if set(where) & set("[]{}") else [])]
+def curl(request: CapturedRequest, base: str) -> str:
+    """The command that asks the system at `base`. A body that cannot be typed is left to be filled in."""
+    words = ["curl", "-i"]
     if request.method == "HEAD":
         words.append("--head")
     elif request.method != ("POST" if request.body else "GET"):
         words += ["-X", request.method]
-    for name, said in request.fields:
-        if name.lower() not in _OF_THE_CLIENT and (name.lower(), said) != ("accept", "*/*"):
-            words += ["-H", f"{name}: {said}" if said else f"{name};"]
-    if request.body and value(request.fields, "content-type") is None:
-        words += ["-H", "Content-Type:"]  # else curl says that it is a form
-    body = _text(request.body)
-    if body is None:
-        return f"{shlex.join([*words, '--data-binary', '@body', where])}  # body: a file of {len(request.body)} bytes"
-    return shlex.join([*words, *(["--data-raw", body] if body else []), where])
+    for name, value in request.fields:
+        if name.lower() not in _MADE_ANEW:
+            words += ["-H", f"{name}: {value.encode('latin-1').decode('utf-8', 'replace')}"]
+    words += _body(request.body)
+    words += ["--path-as-is", "-g", base.rstrip("/") + request.target]
+    return " ".join(shlex.quote(word) for word in words)
 
 
-def _text(body: bytes) -> str | None:
-    """None for what cannot stand in a command: no text, or too much of it."""
-    try:
-        text = body.decode()
-    except UnicodeDecodeError:
-        return None
-    return None if len(body) > MAX_BODY_BYTES or "\0" in text else text
+def _body(body: bytes) -> list[str]:
+    if not body:
+        return []
+    text = body.decode("utf-8", "replace")
+    typeable = len(text) <= MAX_BODY and "\0" not in text and "\ufffd" not in text and not text.startswith("@")
+    return ["--data-binary", text if typeable else "@body"]
