@@ -65,7 +65,9 @@ class Mirror:
 
     def begin(self, plan: MirrorPlan, exchange: Exchange) -> Pair | None:
         """A pair for this request, if it is to be copied."""
-        if exchange.method not in plan.methods:
+        if self._mirrors.hand_over is None:
+            self.count(End.NOT_COMPARED)
+        elif exchange.method not in plan.methods:
             self.count(End.UNSAFE_METHOD)
         elif exchange.upgrade:
             self.count(End.UPGRADE)
@@ -119,7 +121,8 @@ class Mirror:
         self._mirrors.held_bytes -= size
 
     def hand_over(self, pair: Captured, failure: str | None) -> bool:
-        return self._mirrors.hand_over(pair, failure)
+        take = self._mirrors.hand_over
+        return take is not None and take(pair, failure)
 
     def count(self, outcome: str) -> None:
         self._mirrors.counters.count_shadow(self._route, outcome)
@@ -130,7 +133,7 @@ class Mirrors:
 
     def __init__(self, counters: Counters, workers: int) -> None:
         self.counters = counters
-        self.hand_over: HandOver = lambda _pair, _failure: False  # until somebody takes them
+        self.hand_over: HandOver | None = None  # nobody takes pairs: nothing is copied
         self.held_bytes = 0
         self._workers = workers
         self._live: Registry[str, Mirror] = Registry(lambda route: Mirror(route, self), Mirror.retire)

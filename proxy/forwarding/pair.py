@@ -38,7 +38,7 @@ class End(StrEnum):
 
     ANSWERED = "answered"  # and handed over
     NOT_SAMPLED = "not_sampled"
-    NOT_COMPARED = "not_compared"  # answered, and not in the sample that is compared
+    NOT_COMPARED = "not_compared"  # not in the sample that is compared, or nobody here compares
     UNSAFE_METHOD = "unsafe_method"  # a write, which is sent to one side once
     UPGRADE = "upgrade"
     REQUEST_TOO_LARGE = "request_too_large"

@@ -231,6 +231,14 @@ def test_pairs_that_nobody_takes_are_counted():
         assert world.outcomes() == {"link_full": 1}
 
 
+def test_where_nobody_compares_nothing_is_copied():
+    with Mirrored(shop()) as world:
+        world.forwarder.mirrors.hand_over = None
+        world.sends(get("/svc/x"))
+        assert [port for _, port in world.network.asked] == [LEGACY]
+        assert world.outcomes() == {"not_compared": 1}
+
+
 def test_what_is_not_in_the_sample_is_not_copied_or_not_compared():
     with Mirrored(shop(sample=0.0)) as world:
         world.sends(get("/svc/x"))
