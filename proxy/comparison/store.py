@@ -40,6 +40,7 @@ class Store:
         self.path = state_path(state_dir)
         self.dropped = 0
         self.examples_dropped = 0
+        self.writes = 0  # whoever reads the file can tell by it that there is more to read
         self._waiting: deque[Judged] = deque()
         self._waiting_bytes = 0
         self._shown: dict[tuple[Group, Field], list[float]] = {}
@@ -112,7 +113,9 @@ class Store:
         told = [self._flushed.popleft() for _ in range(len(self._flushed))]
         batch = [self._waiting.popleft() for _ in range(len(self._waiting))]
         self._waiting_bytes = 0  # what is added at this moment may be forgotten: a batch's worth at most
+        has_more = bool(batch) or self._writer.failing is not None
         self.dropped += self._writer.write(batch)
+        self.writes += has_more
         for done in told:
             done.set()
 
