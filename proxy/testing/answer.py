@@ -192,7 +192,8 @@ def _captured(answer: httpx.Response) -> CapturedAnswer:
 
 def _request(answer: httpx.Response) -> CapturedRequest:
     asked = answer.request
-    fields = tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in asked.headers.raw)
+    raw = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in asked.headers.raw]
+    fields = tuple(field for field in raw if (field[0].lower(), field[1]) != ("host", asked.url.netloc.decode("ascii")))
     try:
         body = asked.content
     except httpx.RequestNotRead:  # a multipart form or a stream, which went out in pieces

@@ -56,7 +56,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     try:
         routes = routes_of(capture)
     except NoRecording as error:
-        pytest.fail(str(error), pytrace=False)
+        raise pytest.fail.Exception(str(error), pytrace=False) from None
     about = _route(metafunc.definition)
     chosen = [route for route in routes if about in (None, route)]
     names = [route or "no route" for route in chosen]
@@ -113,13 +113,7 @@ def service(strangler_systems: Systems, strangler_reset: object, request: pytest
 
 
 @pytest.fixture
-def both(
-    legacy: SideClient,
-    service: SideClient,
-    strangler_systems: Systems,
-    request: pytest.FixtureRequest,
-    record_property: Callable[[str, object], None],
-) -> Both:
+def both(legacy: SideClient, service: SideClient, strangler_systems: Systems, request: pytest.FixtureRequest) -> Both:
     """Both sides as one client: every request goes to each of them."""
     from proxy.testing.both import Both
 
@@ -129,7 +123,7 @@ def both(
         service,
         strangler_systems.placeholders,
         lambda asked: strangler_systems.rules(asked, route),
-        record_property,
+        lambda name, text: request.node.user_properties.append((name, text)),  # record_property warns of xunit2
     )
 
 
@@ -184,4 +178,4 @@ def _or_fail(make: Callable[[], Result]) -> Result:
     try:
         return make()
     except BadSides as error:
-        pytest.fail(str(error), pytrace=False)
+        raise pytest.fail.Exception(str(error), pytrace=False) from None

@@ -25,7 +25,7 @@ from proxy.routing.head import PlainHead
 from proxy.routing.table import RouteTable, compile_table
 from proxy.testing.paired import Placeholders
 from proxy.testing.side import SideClient, Target
-from proxy.wire.exchange import LEGACY
+from proxy.wire.exchange import LEGACY, SERVICE
 from proxy.wire.path import BadTarget, normalise
 
 _LEGACY_HINT = "--strangler-legacy URL names it, or --strangler-config FILE its routes.yaml"
@@ -52,19 +52,21 @@ class Systems:
         self._sides = sides
         self._snapshot = _load(sides.config)
         self._table = compile_table(self._snapshot) if self._snapshot else RouteTable(())
-        self._wires = _Wires({up.endpoints[0].authority: up.tls for up in self._upstreams() if up.endpoints})
+        tls = {each.authority: upstream.tls for upstream in self._upstreams() for each in upstream.endpoints}
+        self._wires = {side: _Wires(tls) for side in (LEGACY, SERVICE)}  # of its own, as they are asked at one time
         self.placeholders = Placeholders()
 
     def close(self) -> None:
-        self._wires.end()
+        for wires in self._wires.values():
+            wires.end()
 
     def client(self, side: str, route: str | None) -> SideClient:
         """A client of one side, with no cookies yet. `route` is the one a test is about, by name."""
         about = self._route(route)
         if side == LEGACY:
-            return SideClient(side, self._legacy, self.placeholders, self._wires, None)
+            return SideClient(side, self._legacy, self.placeholders, self._wires[side], None)
         if isinstance(self._sides.service, str):
-            return SideClient(side, _checked(self._sides.service), self.placeholders, self._wires, None)
+            return SideClient(side, _checked(self._sides.service), self.placeholders, self._wires[side], None)
         if about is not None:
             self._service_of(about)
         elif self._snapshot is None or not any(each.to for each in self._snapshot.routes):
@@ -73,7 +75,7 @@ class Systems:
         def reach(request: httpx.Request) -> Target:
             return self._reach(request, about)
 
-        return SideClient(side, "http://service", self.placeholders, self._wires, reach)
+        return SideClient(side, "http://service", self.placeholders, self._wires[side], reach)
 
     def rules(self, request: httpx.Request, route: str | None) -> tuple[str | None, Compare]:
         """The route a request belongs to, by name, and how its answers are compared."""
@@ -138,7 +140,7 @@ class Systems:
 
 
 class _Wires(httpx.BaseTransport):
-    """The connections of a session, shared by all clients, which come and go. One pool for each way to verify."""
+    """A side's connections for a session, whose clients come and go. One pool for each way to verify."""
 
     def __init__(self, tls: Mapping[str, UpstreamTls]) -> None:
         self._tls = tls
