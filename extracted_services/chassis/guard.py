@@ -93,10 +93,8 @@ class Guard:
 
     def _leave(self) -> None:
         waiter = self._bulkhead.leave()
-        if waiter is not None and not waiter.done():
+        if waiter is not None and not waiter.done():  # one that was cancelled gives the slot back itself
             waiter.set_result(None)
-        elif waiter is not None:
-            self._leave()  # it was cancelled, and will not come
 
 
 DEFAULT_GUARDS = Guards()

@@ -94,3 +94,15 @@ async def test_who_stops_waiting_at_the_moment_of_its_turn_passes_it_on(clock: C
     assert [task.cancelled() for task in waiting[:1]] == [True]
     await asyncio.gather(*waiting, return_exceptions=True)
     await ask(guard)
+
+
+async def test_who_was_cancelled_just_before_its_turn_gives_the_place_back_once(clock: Clock) -> None:
+    guard = Guard(Guards(max_in_flight=1, queue=5, max_wait=0.01), clock)
+    async with guard.passage():
+        waiting = asyncio.create_task(ask(guard))
+        await asyncio.sleep(0)
+        waiting.cancel()
+    await asyncio.gather(waiting, return_exceptions=True)
+    async with guard.passage():
+        with pytest.raises(LeftAlone, match="no place"):
+            await ask(guard)
