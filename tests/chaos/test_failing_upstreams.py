@@ -8,6 +8,7 @@ import pytest
 from proxy.forwarding.files import most_clients
 from tests.e2e.exhausting import answer_wrongly, keep_still, use_up_the_files
 from tests.e2e.failing import fall_back, flap, kill_one_of_two
+from tests.e2e.shadowing import PAIRS, Illness, beside_the_ill, disturb_nobody, judge_the_latencies
 from tests.e2e.stalling import break_and_mend, compare_in_pairs, storm
 
 pytestmark = pytest.mark.anyio
@@ -31,6 +32,12 @@ async def test_a_service_that_goes_down_ten_times(tmp_path: Path) -> None:
 
 async def test_a_stalled_neighbour_at_length(tmp_path: Path) -> None:
     await compare_in_pairs(tmp_path, rate=250, seconds=4)
+
+
+@pytest.mark.parametrize("illness", Illness)
+async def test_a_shadow_that_is_ill_at_length(tmp_path: Path, illness: Illness) -> None:
+    async with beside_the_ill(tmp_path) as here:
+        judge_the_latencies(await disturb_nobody(here, illness, rate=500, seconds=4, pairs=PAIRS))
 
 
 @pytest.mark.parametrize("workers", [1, 3])

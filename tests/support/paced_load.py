@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from statistics import median
 
 ANSWER_SECONDS = 15.0
+BODY = b"2 teapots"
 
 
 @dataclass(slots=True)
@@ -59,13 +60,14 @@ def only_get(_: int) -> tuple[str, str]:
 class Caller:
     """A keep-alive connection; after one that ended it opens another."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, body: bytes = BODY) -> None:
         self._port = port
+        self._body = body  # of a POST
         self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
 
     async def ask(self, method: str, path: str, identity: str = "-") -> Shot:
         shot = Shot(identity, method, path, time.monotonic())
-        body = b"2 teapots" if method == "POST" else b""
+        body = self._body if method == "POST" else b""
         fields = f"Content-Length: {len(body)}\r\n" if body else ""
         head = f"{method} {path}?id={identity} HTTP/1.1\r\nHost: shop.example\r\n{fields}\r\n"
         try:
@@ -100,7 +102,15 @@ class PacedLoad:
     """`rate` requests a second from `clients` connections; each is a new one every time, unless it `keeps` it."""
 
     def __init__(
-        self, port: int, rate: float, clients: int, choose: Choose = only_get, name: str = "", *, keeps: bool = True
+        self,
+        port: int,
+        rate: float,
+        clients: int,
+        choose: Choose = only_get,
+        name: str = "",
+        *,
+        keeps: bool = True,
+        body: bytes = BODY,
     ) -> None:
         self.shots: list[Shot] = []
         self._port = port
@@ -109,6 +119,7 @@ class PacedLoad:
         self._choose = choose
         self._name = name
         self._keeps = keeps
+        self._body = body
         self._ended = asyncio.Event()
 
     @contextlib.asynccontextmanager
@@ -123,7 +134,7 @@ class PacedLoad:
             await asyncio.gather(*clients)
 
     async def _client(self, first: int, begin: float) -> None:
-        caller = Caller(self._port)
+        caller = Caller(self._port, self._body)
         number = first
         while not self._ended.is_set():
             with contextlib.suppress(TimeoutError):
