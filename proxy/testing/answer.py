@@ -30,6 +30,7 @@ class Judge:
 
     route: str | None
     compare: Compare
+    ignore: tuple[str, ...]
     links: Links
     placeholders: Placeholders
     record: Callable[[str, object], None]
@@ -129,7 +130,7 @@ class PairedAnswer:
             lambda: compile_rules(
                 replace(
                     of_route,
-                    ignore=(*of_route.ignore, *map(_ignored, ignore)),
+                    ignore=(*of_route.ignore, *map(_ignored, (*self._judge.ignore, *ignore))),
                     unordered=(*of_route.unordered, *unordered),
                     tolerance={**of_route.tolerance, **{path: tolerance(far) for path, far in tolerances.items()}},
                     mask={**of_route.mask, **masks},

@@ -29,9 +29,12 @@ _OF_THE_CONNECTION: Final = frozenset(
 Rules = Callable[[httpx.Request], tuple[str | None, Compare]]
 
 
-@dataclass
+@dataclass(repr=False)
 class Both:
-    """Two clients used as one. `headers` go with every request, a call's own before them."""
+    """Two clients used as one. `headers` go with every request, and `ignore` holds for every answer of the test.
+
+    A call's own headers go before these, and its own rules beside them.
+    """
 
     legacy: SideClient
     service: SideClient
@@ -39,6 +42,7 @@ class Both:
     rules: Rules
     record: Callable[[str, object], None]
     headers: dict[str, Any] = field(default_factory=dict)
+    ignore: list[str] = field(default_factory=list)
     links: Links = field(default_factory=Links)
 
     def request(self, method: str, url: str, **sent: Any) -> PairedAnswer:
@@ -55,7 +59,9 @@ class Both:
         self.links.learn(used)
         legacy, service = self._ask(method.upper() in _SAFE, *own)
         route, compare = self.rules(legacy.request)
-        return PairedAnswer(legacy, service, Judge(route, compare, self.links, self.placeholders, self.record))
+        return PairedAnswer(
+            legacy, service, Judge(route, compare, tuple(self.ignore), self.links, self.placeholders, self.record)
+        )
 
     def get(self, url: str, **sent: Any) -> PairedAnswer:
         return self.request("GET", url, **sent)
@@ -93,6 +99,10 @@ class Both:
         ]
         sent = [*kept, *(headers or {}).items()]
         return self.request(asked.method, asked.target, headers=sent, content=asked.body or None)
+
+    def __repr__(self) -> str:
+        """Without headers and cookies: pytest shows it wherever a test fails."""
+        return f"<Both {self.legacy!r}, {self.service!r}>"
 
     def _headers(self, given: Mapping[str, Any] | Sequence[tuple[str, Any]] | None) -> list[tuple[str, Any]]:
         own = list(given.items() if isinstance(given, Mapping) else given or ())

@@ -35,6 +35,9 @@ class SideClient(httpx.Client):
         self._placeholders = placeholders
         self._reach = reach
 
+    def __repr__(self) -> str:
+        return f"<{self.side}>" if self._reach else f"<{self.side} {self.base_url}>"
+
     def build_request(self, method: str, url: httpx.URL | str, **sent: Any) -> httpx.Request:
         """As httpx does, with this side's own values, and sent to the service that the route names."""
         method, url, sent = (self._placeholders.own(each, self.side) for each in (method, url, sent))

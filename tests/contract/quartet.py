@@ -22,6 +22,18 @@ ENTITIES = {"inventory": "stock", "payments": "payment", "orders": "order"}
 @contextlib.contextmanager
 def quartet(folder: Path) -> Iterator[Pair]:
     """The monolith, and the orders service with the others behind it."""
+    with contextlib.ExitStack() as stack:
+        urls = stack.enter_context(quartet_urls(folder))
+        sides = [
+            Side(stack.enter_context(httpx.Client(base_url=urls[name], trust_env=False, timeout=30)))
+            for name in ("legacy", "orders")
+        ]
+        yield Pair(*sides, tokens={who: _log_in(urls["legacy"], who) for who in PASSWORDS})
+
+
+@contextlib.contextmanager
+def quartet_urls(folder: Path) -> Iterator[dict[str, str]]:
+    """Where all four serve, filled alike: `legacy`, and the services by name."""
     common = {"HOST": "", "PORT": "0", "INTERNAL_TOKEN": INTERNAL_TOKEN}
     with contextlib.ExitStack() as stack:
         of_monolith = {**common, "DATA_DIR": str(folder / "monolith"), "DATABASE_URL": "", "BROKER_URL": ""}
@@ -43,11 +55,7 @@ def quartet(folder: Path) -> Iterator[Pair]:
             urls[name] = url_of(stack.enter_context(started([f"extracted_services.{name}"], of_service, log)))
             _fill(name, {**of_monolith, f"{name.upper()}_URL": urls[name]})
             _own(urls[name], ENTITIES[name])
-        sides = [
-            Side(stack.enter_context(httpx.Client(base_url=urls[name], trust_env=False, timeout=30)))
-            for name in ("legacy", "orders")
-        ]
-        yield Pair(*sides, tokens={who: _log_in(urls["legacy"], who) for who in PASSWORDS})
+        yield urls
 
 
 def _fill(service: str, environment: Mapping[str, str]) -> None:

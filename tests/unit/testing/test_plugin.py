@@ -82,6 +82,19 @@ def test_a_failure_tells_every_field_and_how_to_ask_without_a_secret(run: Run) -
     assert TOKEN.format("service") not in told
 
 
+def test_a_failing_test_shows_no_token_of_its_client(run: Run) -> None:
+    result = run(
+        """
+        def test_it(both):
+            both.headers["Authorization"] = "Bearer " + "ab12" * 8
+            both.get("/text").json()
+        """
+    )
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["both = <Both <legacy http://127*>, <service http://127*>>"])
+    result.stdout.no_fnmatch_line("*" + "ab12" * 8 + "*")
+
+
 def test_rules_of_a_call_take_differences_away(run: Run) -> None:
     result = run(
         """
@@ -90,7 +103,8 @@ def test_rules_of_a_call_take_differences_away(run: Run) -> None:
         def test_rules(both):
             prices = both.get("/prices")
             prices.assert_same(ignore=["$.at", "$..token"], tolerance={"$.items[*].price": 0.1}, mask={"$": "[0-9]"})
-            found = prices.compare(ignore="$.at").differences
+            both.ignore.append("$.at")
+            found = both.get("/prices").compare().differences
             assert {each.path for each in found} == {"$.items[*].price", "$.items[*].token"}
 
         @pytest.mark.parametrize("wrong", [{"ignore": "at"}, {"ignore": "css:[["}, {"tolerance": {"$.at": -1}}])
