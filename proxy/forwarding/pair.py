@@ -46,6 +46,7 @@ class End(StrEnum):
     ENDLESS = "endless"  # an event stream
     QUEUE_FULL = "queue_full"  # too many copies are under way; the oldest of those that wait was dropped
     MEMORY_FULL = "memory_full"
+    EARLY_ANSWER = "early_answer"  # it came before the request's end, which nobody reads then
     NO_ANSWER = "no_answer"  # the client itself got none from the side it was sent to
     FELL_BACK = "fell_back"  # the other side answered the client
     LINK_FULL = "link_full"  # nobody takes the answers to compare them
@@ -55,17 +56,19 @@ class End(StrEnum):
 class AnswerInParts:
     """An answer as it comes."""
 
-    __slots__ = ("_pieces", "head", "size", "started")
+    __slots__ = ("_body", "head", "started")
 
     def __init__(self, head: ResponseHead, data: bytes, started: float) -> None:
         self.head = head
         self.started = started
-        self.size = len(data)
-        self._pieces = [data]
+        self._body = bytearray(data)  # not the pieces: many small ones take many times the memory that is counted
 
     def add(self, data: bytes) -> None:
-        self.size += len(data)
-        self._pieces.append(data)
+        self._body += data
+
+    @property
+    def size(self) -> int:
+        return len(self._body)
 
     @property
     def endless(self) -> bool:
@@ -73,7 +76,7 @@ class AnswerInParts:
 
     def whole(self, now: float) -> CapturedAnswer:
         head = self.head
-        return CapturedAnswer(head.status, _fields(head.lines), b"".join(self._pieces), now - self.started)
+        return CapturedAnswer(head.status, _fields(head.lines), bytes(self._body), now - self.started)
 
 
 class Pair:
@@ -87,7 +90,7 @@ class Pair:
         self._exchange = exchange
         self._at = clock.now()
         self._held = 0  # bytes of bodies
-        self._body = b""
+        self._body = bytearray()
         self._primary: AnswerInParts | None = None
         self._parts: dict[str, AnswerInParts] = {}
         self._asked: dict[str, Exchange] = {}
@@ -115,7 +118,7 @@ class Pair:
             self._asked[role] = copy
         for copy in tuple(self._asked.values()):
             if not self.ended:
-                copy.start(self._body, True)
+                copy.start(bytes(self._body), True)
 
     # the client's answer
 
@@ -139,7 +142,11 @@ class Pair:
             self._primary_whole()
 
     def _primary_whole(self) -> None:
-        if not self.ended and self._primary is not None:
+        if self.ended or self._primary is None:
+            return
+        if not self._exchange.request_done:
+            self.end(End.EARLY_ANSWER)
+        else:
             self._answers[self._plan.primary] = self._primary.whole(self._exchange.forwarder.monotonic())
             self._conclude()
 
@@ -211,7 +218,7 @@ class Pair:
         self._leave()
         self._mirror.release(self._held)
         self._mirror.count(reason.value)
-        self._body = b""
+        self._body = bytearray()
         self._parts.clear()
         self._answers.clear()
         self._primary = None
@@ -239,7 +246,7 @@ class Pair:
     def _captured(self) -> Captured:
         head = self._exchange.head
         target = head.path if head.raw_query is None else f"{head.path}?{head.query}"
-        request = CapturedRequest(head.method, target, _fields(head.fields.lines), _unframed(head, self._body))
+        request = CapturedRequest(head.method, target, _fields(head.fields.lines), _unframed(head, bytes(self._body)))
         route = self._exchange.plan.decision.route
         return Captured(self._at, route, request, _in_order(self._answers, self._plan.primary), self._plan.primary)
 

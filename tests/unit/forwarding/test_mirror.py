@@ -142,6 +142,30 @@ def test_a_write_that_may_be_copied_is_copied_whole():
         assert world.pairs[0][0].request.body == b"hi you"
 
 
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_a_request_that_was_answered_before_its_end_is_neither_copied_nor_kept(method):
+    with Mirrored(shop(allow_writes=True)) as world:
+        client = world.sends(request(f"{method} /svc/x", "Content-Length: 9", body=b"1234"))
+        world.side(LEGACY).sends(answer(body=b"too early"))
+        assert read(client.received).body == b"too early"
+        client.sends(b"56789")
+        assert [port for _, port in world.network.asked] == [LEGACY]
+        assert world.outcomes() == {"early_answer": 1}
+        assert world.forwarder.mirrors.held_bytes == 0
+
+
+def test_a_body_that_comes_in_many_pieces_is_copied_in_order():
+    with Mirrored(shop(allow_writes=True)) as world:
+        client = world.sends(request("PUT /svc/x", "Content-Length: 6", body=b"1"))
+        for piece in (b"2", b"3", b"456"):
+            client.sends(piece)
+        assert read(world.side(SERVICE).received).body == b"123456"
+        world.side(SERVICE).sends(answer())
+        world.side(LEGACY).sends(b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\na", b"bc", b"def")
+        assert (world.pairs[0][0].request.body, world.pairs[0][0].answers["legacy"].body) == (b"123456", b"abcdef")
+        assert world.forwarder.mirrors.held_bytes == 0
+
+
 def test_the_services_own_request_headers_stand_on_copies():
     edits = HeaderEdits(set=(("X-Tenant", "a"),), add=(), remove=("Cookie",))
     with Mirrored(shop(request_headers=edits)) as world:
