@@ -29,14 +29,11 @@ from proxy.resilience.bulkhead import Bulkhead
 from proxy.resilience.endpoint import Endpoint
 from proxy.resilience.health import Ejector, EjectSettings
 from proxy.resilience.outcome import Conditions
-from proxy.resilience.retry import Budget
+from proxy.resilience.retry import FLOOR, Budget
 from proxy.runtime.registry import Registry
 
 if TYPE_CHECKING:
     from proxy.forwarding.passage import Passage
-
-RETRY_FLOOR: Final = 10.0
-"""Retries a second that an upstream bears whatever its share says, all workers together."""
 
 ONE_TRY: Final = Retry(attempts=1)
 ANOTHER_ENDPOINT: Final = Retry()
@@ -79,7 +76,7 @@ class Guards:
 
     def adapt(self, upstream: Upstream, workers: int) -> list[Passage]:
         """Take the settings of another snapshot, keep the state; who may enter by that."""
-        self.budget.reconfigure(_retry(upstream).budget, RETRY_FLOOR / workers)
+        self.budget.reconfigure(_retry(upstream).budget, FLOOR / workers)
         if upstream.breaker is None:
             self.breaker = None
         elif self.breaker is None:

@@ -1,11 +1,12 @@
-"""Who a request comes from, as far as a route counts its clients: keys for rate limits and consistent hashing.
+"""What a route lets through: so much of one client, and so much of what fails to the monolith.
 
-A key is hashed where it is kept, so that no secret stays in memory because somebody was counted by it.
+Clients are told apart by keys, for rate limits and for consistent hashing. A key is hashed where it is kept, so that
+no secret stays in memory because somebody was counted by it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from hashlib import blake2b
 from math import ceil
 from typing import TYPE_CHECKING
@@ -14,6 +15,7 @@ from proxy.config.model import Snapshot
 from proxy.config.policy import Key, KeyKind
 from proxy.config.policy import RateLimit as RateLimitPolicy
 from proxy.resilience.rate import RateLimit
+from proxy.resilience.retry import FLOOR, Budget
 from proxy.runtime.registry import Registry
 
 if TYPE_CHECKING:
@@ -67,11 +69,12 @@ class Limiter:
 
 
 class Limiters:
-    """The rate limits of all routes, kept over snapshots by the name of the route."""
+    """The rate limits and fallback budgets of all routes, kept over snapshots by the name of the route."""
 
     def __init__(self, workers: int) -> None:
         self._workers = workers
         self._live: Registry[str, Limiter] = Registry(lambda _: Limiter(workers), lambda _: None)
+        self._budgets: Registry[str, Budget] = Registry(lambda _: Budget(), lambda _: None)
 
     def take(self, snapshot: Snapshot) -> dict[str, Limiter]:
         written = {route.name: route.rate_limit for route in snapshot.routes if route.rate_limit}
@@ -80,5 +83,11 @@ class Limiters:
             live[name].adapt(limit)
         return live
 
-    def __iter__(self) -> Iterator[tuple[str, RateLimit[bytes]]]:
-        return ((name, limiter.bucket) for name, limiter in self._live.items())
+    def take_budgets(self, snapshot: Snapshot) -> dict[str, Budget]:
+        """Of the routes whose requests may not all fall back."""
+        written = {route.name: route.fallback.budget for route in snapshot.routes if route.fallback}
+        limited = {name: share for name, share in written.items() if share < 1}
+        live = self._budgets.reconcile(limited)
+        for name, share in limited.items():
+            live[name].reconfigure(share, FLOOR / self._workers)
+        return live

@@ -100,7 +100,7 @@ def activate(
 ) -> Active:
     """The active form of a snapshot. Raises OSError when a CA bundle cannot be read; then nothing has changed."""
     groups = upstreams.take(snapshot)
-    planner = _Planner(snapshot, groups, limiters.take(snapshot), mirrors.take(snapshot), counters)
+    planner = _Planner(snapshot, groups, limiters, mirrors.take(snapshot), counters)
     plans = {
         id(decision): planner.plan(decision, claim)
         for claim in table.ranked
@@ -127,13 +127,14 @@ class _Planner:
         self,
         snapshot: Snapshot,
         groups: dict[str, UpstreamGroup],
-        limiters: dict[str, Limiter],
+        limiters: Limiters,
         mirrors: dict[str, Mirror],
         counters: Counters,
     ) -> None:
         self._snapshot = snapshot
         self._groups = groups
-        self._limiters = limiters
+        self._limiters = limiters.take(snapshot)
+        self._budgets = limiters.take_budgets(snapshot)
         self._mirrors = mirrors
         self._counters = counters
 
@@ -189,7 +190,7 @@ class _Planner:
             for reason in (Reason.FALLBACK, Reason.BREAKER)
         )
         failed.body_bytes = left_alone.body_bytes = plan.body_bytes
-        budget = Budget(written.budget) if written.budget < 1 else None
+        budget = self._budgets.get(route.name)
         plan.fallback = FallbackPlan(on, frozenset(written.methods), failed, left_alone, budget)
         plan.watched |= on.statuses
 

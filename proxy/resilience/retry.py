@@ -20,6 +20,9 @@ MAX_BACKOFF: Final = 10
 
 BUDGET_WINDOW: Final = 10.0
 
+FLOOR: Final = 10.0
+"""Retries a second that are always allowed."""
+
 
 def may_repeat(method: str, *, sent: bool, idempotency_key: bool, body_whole: bool) -> bool:
     """Whether the same request may be sent once more.
@@ -66,7 +69,7 @@ class Budget:
 
     __slots__ = ("_floor", "_requests", "_retries", "_share", "refused_total", "retries_total", "untold")
 
-    def __init__(self, share: float = 0.2, floor: float = 10.0) -> None:
+    def __init__(self, share: float = 0.2, floor: float = FLOOR) -> None:
         self._requests = Window(BUDGET_WINDOW)
         self._retries = Window(BUDGET_WINDOW)
         self.untold = 0

@@ -384,6 +384,27 @@ def test_a_monolith_that_fails_too_is_told_as_it_is():
         assert world.network.asked == [("h", 1), LEGACY]
 
 
+def refused(world, requests):
+    """How many of so many requests, all of which the service refuses, went on to the monolith."""
+    world.network.refusal = ConnectionRefusedError("no")
+    client = world.client()
+    for _ in range(requests):
+        client.sends(get("/svc/x"))
+    return asked(world).count(LEGACY[1])
+
+
+def test_what_falls_back_stays_a_share_of_the_requests():
+    with World(shop((1,), retry=Retry(attempts=1), fallback=Fallback(budget=0.5))) as world:
+        assert refused(world, 300) == 150
+        world.swaps(replace(world.forwarder.active.snapshot, revision="r2"))
+        assert refused(world, 10) == 155, "a reload forgets nothing"
+
+
+def test_of_few_requests_as_many_fall_back_as_all_workers_together_may():
+    with World(shop((1,), retry=Retry(attempts=1), fallback=Fallback(budget=0.01)), workers=2) as world:
+        assert refused(world, 60) == 50
+
+
 # rates
 
 
