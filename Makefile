@@ -24,7 +24,7 @@ demo: install ## the shop behind the proxy; Ctrl-C ends it. DEMO_ONCE=1: a tour.
 
 test: install ## run every test
 	@scripts/ensure_chromium.sh
-	$(BIN)/python -m pytest --numprocesses=3 --dist=loadfile --no-loadscope-reorder $(TESTS)
+	$(BIN)/python -m pytest --numprocesses=4 --dist=loadfile --no-loadscope-reorder $(TESTS)
 
 brokers: install ## the buses' contract on every broker there is, also on the one that takes minutes; the tour on real ones
 	BROKERS=all $(BIN)/python -m pytest tests/integration/test_bus_kafka.py tests/integration/test_bus_crashes.py tests/e2e/test_demo.py
