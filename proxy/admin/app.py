@@ -5,23 +5,28 @@ It is served on `listen.console` only, never on the public port, and it must nev
 """
 
 import asyncio
-from collections.abc import Collection
+import contextlib
+import json
+from collections.abc import AsyncGenerator, AsyncIterator, Collection
 from typing import Any
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Mount, Route
 
 from proxy import clock
 from proxy.admin.guard import Bearer, Guard, host_check
 from proxy.admin.problems import on_http_exception, on_operation_error
 from proxy.control.plane import ControlPlane
-from proxy.operations import exposition, reload, restart, status, upstreams
-from proxy.operations.errors import OperationError
+from proxy.control.recordings import Recordings
+from proxy.operations import exposition, record, reload, restart, status, upstreams
+from proxy.operations.errors import Code, OperationError
 from proxy.operations.mismatches import mismatches, read_question
+
+MAX_BODY_BYTES = 64 * 1024  # of a call
 
 
 def create_console(plane: ControlPlane, *, token: str | None, hosts: Collection[str] = ()) -> Starlette:
@@ -33,6 +38,7 @@ def create_console(plane: ControlPlane, *, token: str | None, hosts: Collection[
         Route("/upstreams", doors.upstreams),
         Route("/mismatches", doors.mismatches),
         Route("/reload", doors.reload, methods=["POST"]),
+        Route("/record", doors.record, methods=["POST"]),
         Route("/restart", doors.restart, methods=["POST"]),
     ]
     return Starlette(
@@ -55,6 +61,7 @@ class Doors:
 
     def __init__(self, plane: ControlPlane) -> None:
         self._plane = plane
+        self._recordings = Recordings(plane.hub)
 
     async def livez(self, _request: Request) -> Response:
         return PlainTextResponse("ok\n")
@@ -83,9 +90,38 @@ class Doors:
     async def reload(self, _request: Request) -> Response:
         return _json(await reload.reload(self._plane))
 
+    async def record(self, request: Request) -> Response:
+        order = record.read_order(await _asked(request), self._plane.active.snapshot)
+        lines = record.stream(self._recordings, order)
+        first = await anext(lines)  # a refusal has a status only before the first line
+        return StreamingResponse(_joined(first, lines), media_type="application/x-ndjson")
+
     async def restart(self, _request: Request) -> Response:
         return JSONResponse(restart.rolling_restart(self._plane), 202)
 
 
 def _json(body: dict[str, Any]) -> JSONResponse:
     return JSONResponse(body)
+
+
+async def _asked(request: Request) -> dict[str, Any]:
+    """The body of a call. Raises OperationError."""
+    body = bytearray()
+    async for piece in request.stream():
+        body += piece
+        if len(body) > MAX_BODY_BYTES:
+            raise OperationError(Code.INVALID, f"more than {MAX_BODY_BYTES} bytes")
+    try:
+        found = json.loads(body or b"{}")
+    except (ValueError, RecursionError):
+        found = None
+    if not isinstance(found, dict):
+        raise OperationError(Code.INVALID, "not an object of JSON")
+    return found
+
+
+async def _joined(first: bytes, lines: AsyncGenerator[bytes]) -> AsyncIterator[bytes]:
+    async with contextlib.aclosing(lines):
+        yield first
+        async for line in lines:
+            yield line

@@ -20,6 +20,7 @@ COMMANDS = {
     "explain": ("proxy.cli.explain", "Say which route a request takes, to which side, and why."),
     "check": ("proxy.cli.check", "Check a routes.yaml and list every problem."),
     "compare": ("proxy.cli.compare", "Ask two systems the same, and say in what their answers differ."),
+    "record": ("proxy.cli.record", "Write live traffic into a capture."),
     "replay": ("proxy.cli.replay", "Ask a system what was recorded of another."),
     "ignore": ("proxy.cli.ignore", "Let a difference of a route count no more."),
     "schema": ("proxy.cli.schema", "Print the JSON Schema of routes.yaml."),

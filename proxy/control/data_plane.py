@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from proxy.config.model import Snapshot
 from proxy.forwarding.known_endpoints import Known
 from proxy.forwarding.mirror import HandOver
+from proxy.forwarding.recording import TakeRecorded, Wanted
 
 
 class DataPlane(Protocol):
@@ -41,6 +42,10 @@ class DataPlane(Protocol):
 
     def ask_again(self, shares: Mapping[str, float]) -> None:
         """By route, the share of copied requests whose primary is asked a second time."""
+        ...
+
+    def record(self, wanted: Wanted | None, take: TakeRecorded) -> None:
+        """Give what is wanted of the exchanges that begin from now on to `take`; None ends that."""
         ...
 
     def reload_certificates(self) -> None:

@@ -14,10 +14,12 @@ from typing import Any
 
 from proxy import clock
 from proxy.control.link import PROTOCOL_VERSION, Link, LinkError, Message
-from proxy.control.pairs import Pair, from_message
+from proxy.control.pairs import Pair, from_message, wanted_message
 from proxy.forwarding.known_endpoints import Known, to_json
+from proxy.forwarding.recording import Wanted
 from proxy.observability.log import Log
 from proxy.observability.metrics import Totals
+from proxy.wire.exchange import Exchange
 
 HELLO_SECONDS = 5.0
 
@@ -65,6 +67,9 @@ class Hub:
         self._current: tuple[str, str] | None = None
         self._standing: dict[str, Message] = {}  # by type: what workers are told when they come, the newest of each
         self.take_pair: Callable[[Pair], None] = lambda _pair: None  # whoever compares
+        self.take_recorded: Callable[[Exchange, int, Mapping[str, int]], None] = lambda *_: (
+            None
+        )  # with the worker's losses
         self._batches: dict[int, Mapping[str, Any]] = {}  # by generation; each is all that process has counted
         self._ended = Totals()
         self._living: frozenset[int] | None = None
@@ -108,6 +113,10 @@ class Hub:
     def settle_on_asking_again(self, shares: Mapping[str, float]) -> None:
         """Tell every worker, and those that come, how often the primary of a copied request is asked a second time."""
         self._settle_on({"type": "ask_again", "shares": dict(shares)})
+
+    def settle_on_recording(self, wanted: Wanted | None) -> None:
+        """Tell every worker, and those that come, what to record from now on; None: nothing."""
+        self._settle_on(wanted_message(wanted))
 
     def _settle_on(self, message: Message) -> None:
         self._standing[message["type"]] = message
@@ -188,6 +197,8 @@ class Hub:
                     self._log.failure("worker_refused", worker=peer.worker, problems=message["problems"])
             case "pair":
                 self.take_pair(from_message(message))
+            case "recorded":
+                self.take_recorded(from_message(message).exchange, peer.generation, message["lost"])
 
     # Counters
 

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from proxy.control.link import Message
+from proxy.forwarding.recording import Wanted
 from proxy.wire.exchange import CapturedAnswer, CapturedRequest, Exchange, Fields
 
 MAX_UNSENT_PAIR_BYTES: Final = 8 * 1024 * 1024
@@ -57,6 +58,16 @@ def from_message(message: Message) -> Pair:
     }
     at = datetime.fromisoformat(message["at"])
     return Pair(Exchange(at, message["route"], request, answers, message["primary"]), message["failure"])
+
+
+def wanted_message(wanted: Wanted | None) -> Message:
+    """A message of type `record`: what workers shall record from now on."""
+    return {"type": "record", "wanted": [wanted.route, wanted.share] if wanted else None}
+
+
+def wanted_from(message: Message) -> Wanted | None:
+    """What `wanted_message` wrote."""
+    return Wanted(*message["wanted"]) if message["wanted"] else None
 
 
 def _fields(rows: Sequence[Any]) -> Fields:

@@ -13,7 +13,7 @@ import resource
 import signal
 import socket
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import uvloop
@@ -27,7 +27,7 @@ from proxy.control.data_plane import DataPlane
 from proxy.control.endpoints_file import read_known
 from proxy.control.launch import read_launch
 from proxy.control.link import PROTOCOL_VERSION, THREAD_BYTES, Link, LinkError, Message, connect, encode
-from proxy.control.pairs import MAX_UNSENT_PAIR_BYTES, Pair, to_message
+from proxy.control.pairs import MAX_UNSENT_PAIR_BYTES, Pair, to_message, wanted_from
 from proxy.forwarding.files import SPARE_FILES, most_clients
 from proxy.forwarding.known_endpoints import from_json
 from proxy.observability.log import Log, adopt_library_logs
@@ -149,6 +149,7 @@ class Worker:
                 await self._obey(link, message)
         finally:
             self._link = None
+            self._engine.record(None, self._send_recorded)  # nobody is there to read it
             counting.cancel()
             await link.close()
 
@@ -183,6 +184,17 @@ class Worker:
             return False
         return True
 
+    def _send_recorded(self, exchange: Exchange, lost: Mapping[str, int]) -> bool:
+        link = self._link
+        if link is None or link.unsent_bytes > MAX_UNSENT_PAIR_BYTES:
+            return False
+        message, bodies = to_message(Pair(exchange))
+        try:
+            link.send({**message, "type": "recorded", "lost": dict(lost)}, bodies)
+        except LinkError:
+            return False
+        return True
+
     async def _obey(self, link: Link, message: Message) -> None:
         match message["type"]:
             case "snapshot":
@@ -194,6 +206,9 @@ class Worker:
                 return
             case "ask_again":
                 self._engine.ask_again(message["shares"])
+                return
+            case "record":
+                self._engine.record(wanted_from(message), self._send_recorded)
                 return
             case _:
                 return

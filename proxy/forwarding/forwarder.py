@@ -24,6 +24,7 @@ from proxy.forwarding.outcome import Outcome
 from proxy.forwarding.pair import Watched
 from proxy.forwarding.plan import Active, Plan, activate
 from proxy.forwarding.pool import EndpointPool
+from proxy.forwarding.recording import Recorder
 from proxy.forwarding.tries import BODY, CONNECT, QUEUED, REQUEST, RESPONSE, Client, Tries
 from proxy.forwarding.upstream import PARSER as RESPONSE_PARSER
 from proxy.observability.access_log import AccessLog, AccessRecord
@@ -87,6 +88,7 @@ class Forwarder:
         self._upstreams = Upstreams(self.counters, workers, lambda: self.monotonic())
         self._limiters = Limiters(workers)
         self.mirrors = Mirrors(self.counters, workers)
+        self.recorder: Recorder | None = None
         self.swap(snapshot)
 
     # configuration
@@ -127,7 +129,7 @@ class Forwarder:
     def open(self, head: RequestHead, client: Client, origin: Origin) -> Exchange:
         """Decide where a request goes. The exchange has a plan and has sent nothing yet. Raises Refusal."""
         fields = head.fields
-        if head is origin.head:
+        if head is origin.head and self.recorder is None:
             exchange = Exchange(self, client, head, origin.plan, origin, self.monotonic())
             exchange.trace = fields.trace or self.ids.begin_trace()
             exchange.request_id = self.ids.fresh()
@@ -143,7 +145,7 @@ class Forwarder:
             plan = active.default
         else:
             plan = active.plans[id(decide(claim, active.snapshot.legacy, _wish(head) if steers else None))]
-        make = Exchange if plan.mirror is None else Watched
+        make = Exchange if plan.mirror is None and self.recorder is None else Watched
         exchange = make(self, client, head, plan, origin, self.monotonic())
         exchange.trace = fields.trace or self.ids.begin_trace()
         if origin.trusted and is_request_id(extras.request_id):

@@ -35,16 +35,22 @@ HandOver = Callable[[Captured, str | None], bool]
 
 
 @dataclass(frozen=True, slots=True)
-class MirrorPlan:
-    """How requests with one decision are copied. `copies` are plans by role; `primary` is the role that answers."""
+class PairPlan:
+    """What becomes a pair. `copies` are plans by role; `primary` is the role that answers."""
 
-    mirror: Mirror
     primary: str
     copies: Mapping[str, Plan]
-    sample: float
     compared: float  # of those that were copied
-    methods: frozenset[str]
     max_body_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class MirrorPlan(PairPlan):
+    """How requests with one decision are copied."""
+
+    mirror: Mirror
+    sample: float
+    methods: frozenset[str]
 
 
 class Mirror:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from proxy import clock
 from proxy.config.compare import SAFE_METHODS
@@ -19,7 +19,7 @@ from proxy.wire.exchange import Exchange as Captured
 from proxy.wire.framing import BadChunk, ChunkedDecoder
 
 if TYPE_CHECKING:
-    from proxy.forwarding.mirror import Mirror, MirrorPlan
+    from proxy.forwarding.mirror import PairPlan
     from proxy.forwarding.tries import Client
     from proxy.forwarding.upstream import UpstreamConnection
     from proxy.wire.head import RequestHead
@@ -53,6 +53,25 @@ class End(StrEnum):
     GONE = "gone"  # the route is not mirrored any more
 
 
+class Keeper(Protocol):
+    """Who wants pairs: they may take memory and a place as it says, and it is told what became of each."""
+
+    @property
+    def again_share(self) -> float: ...
+
+    def offer_soon(self, pair: Pair) -> None: ...
+
+    def leave(self) -> None: ...
+
+    def hold(self, size: int) -> bool: ...
+
+    def release(self, size: int) -> None: ...
+
+    def hand_over(self, pair: Captured, failure: str | None) -> bool: ...
+
+    def count(self, outcome: str) -> None: ...
+
+
 class AnswerInParts:
     """An answer as it comes."""
 
@@ -82,7 +101,7 @@ class AnswerInParts:
 class Pair:
     """Lives until it has ended, which it does once."""
 
-    def __init__(self, mirror: Mirror, plan: MirrorPlan, exchange: Exchange) -> None:
+    def __init__(self, mirror: Keeper, plan: PairPlan, exchange: Exchange) -> None:
         self.ended = False
         self.under_way = False  # copies have been sent, and hold a place
         self._mirror = mirror
@@ -103,6 +122,9 @@ class Pair:
         if data and not self.ended:
             self._body += data
             self._keep(len(data), len(self._body), End.REQUEST_TOO_LARGE)
+
+    def request_is_whole(self) -> None:
+        self._mirror.offer_soon(self)
 
     def send(self) -> None:
         """Ask the other side, and perhaps the same one again, for what the client asked."""
@@ -252,16 +274,18 @@ class Pair:
 
 
 class Watched(Exchange):
-    """A request of which copies go to the other side: on its way as any other, with somebody who listens."""
+    """A request that is copied to the other side, or recorded: on its way as any other, with somebody who listens."""
 
-    pair: Pair | None = None
+    pairs: tuple[Pair, ...] = ()
 
     def start(self, first: bytes, last: bool) -> None:
-        plan = self.plan.mirror
-        if plan is not None and self.answer is None and not self.limited:
-            self.pair = plan.mirror.begin(plan, self)
-            if self.pair is not None:
-                self.client = Witness(self.client, self.pair)
+        if self.answer is None and not self.limited:
+            plan, recorder = self.plan.mirror, self.forwarder.recorder
+            copied = None if plan is None else plan.mirror.begin(plan, self)
+            recorded = None if recorder is None else recorder.begin(self)
+            self.pairs = tuple(pair for pair in (copied, recorded) if pair is not None)
+            for pair in self.pairs:
+                self.client = Witness(self.client, pair)
         super().start(first, last)
         self._tell_body(first, last)
 
@@ -270,15 +294,15 @@ class Watched(Exchange):
         self._tell_body(data, last)
 
     def _tell_body(self, data: bytes, last: bool) -> None:
-        if self.pair is not None:
-            self.pair.add_body(data)
-            if last and self.plan.mirror is not None:
-                self.plan.mirror.mirror.offer_soon(self.pair)
+        for pair in self.pairs:
+            pair.add_body(data)
+            if last:
+                pair.request_is_whole()
 
     def _finish(self, outcome: Outcome) -> None:
         super()._finish(outcome)
-        if self.pair is not None:
-            self.pair.end(End.NO_ANSWER)
+        for pair in self.pairs:
+            pair.end(End.NO_ANSWER)
 
 
 class Witness:

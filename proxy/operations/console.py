@@ -4,8 +4,10 @@ Standard library only and one connection a question: no proxy from the environme
 token goes nowhere but to that address.
 """
 
+import contextlib
 import http.client
 import json
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
@@ -45,21 +47,49 @@ class Console:
     def restart(self) -> dict[str, Any]:
         return self._ask("POST", "/api/v1/restart")
 
+    def record(self, order: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+        """Lines of a recording, at least one a second, until the server ends it or the iterator is closed."""
+        with self._connected() as connection:
+            body = json.dumps(order).encode()
+            answer = self._send(connection, "POST", "/api/v1/record", body)
+            if answer.status >= 400:
+                self._read(answer.status, answer.read(_MAX_BODY_BYTES))
+            while line := self._line(answer):
+                yield line
+
+    def _line(self, answer: http.client.HTTPResponse) -> dict[str, Any]:
+        """The next one; empty at the end, also when the server has gone."""
+        try:
+            line = answer.readline(_MAX_BODY_BYTES)
+        except (OSError, http.client.HTTPException):
+            return {}
+        found = json.loads(line) if line.endswith(b"\n") else {}
+        return found if isinstance(found, dict) else {}
+
     def _ask(self, method: str, path: str) -> dict[str, Any]:
+        with self._connected() as connection:
+            answer = self._send(connection, method, path)
+            try:
+                body = answer.read(_MAX_BODY_BYTES)
+            except (OSError, http.client.HTTPException) as error:
+                raise self._unreachable(error) from error
+        return self._read(answer.status, body)
+
+    def _connected(self) -> contextlib.closing[http.client.HTTPConnection]:
         host = _ANY.get(self.address.host, self.address.host)
-        connection = http.client.HTTPConnection(host, self.address.port, timeout=TIMEOUT_SECONDS)
+        return contextlib.closing(http.client.HTTPConnection(host, self.address.port, timeout=TIMEOUT_SECONDS))
+
+    def _send(
+        self, connection: http.client.HTTPConnection, method: str, path: str, body: bytes | None = None
+    ) -> http.client.HTTPResponse:
         headers = {"Accept": "application/json"}
         if self.token.value is not None:
             headers["Authorization"] = f"Bearer {self.token.value}"
         try:
-            connection.request(method, path, headers=headers)
-            answer = connection.getresponse()
-            body = answer.read(_MAX_BODY_BYTES)
+            connection.request(method, path, body, headers)
+            return connection.getresponse()
         except (OSError, http.client.HTTPException) as error:
             raise self._unreachable(error) from error
-        finally:
-            connection.close()
-        return self._read(answer.status, body)
 
     def _unreachable(self, error: Exception) -> OperationError:
         reason = (error.strerror if isinstance(error, OSError) else None) or str(error) or type(error).__name__

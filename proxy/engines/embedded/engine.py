@@ -19,6 +19,7 @@ from proxy.forwarding.forwarder import Forwarder
 from proxy.forwarding.known_endpoints import Known
 from proxy.forwarding.mirror import HandOver
 from proxy.forwarding.protocol import ClientConnection
+from proxy.forwarding.recording import Recorder, TakeRecorded, Wanted
 from proxy.gateway import compose
 from proxy.observability.access_log import AccessLog
 from proxy.routing.table import compile_table
@@ -117,6 +118,10 @@ class Engine:
     def ask_again(self, shares: Mapping[str, float]) -> None:
         """By route, the share of copied requests whose primary is asked a second time."""
         self._forwarder.mirrors.ask_again(shares)
+
+    def record(self, wanted: Wanted | None, take: TakeRecorded) -> None:
+        """Give what is wanted of the exchanges from now on to `take`; None ends that."""
+        self._forwarder.recorder = Recorder(wanted, take) if wanted else None
 
     def counters(self) -> dict[str, Any]:
         """Cumulative numbers of this process, JSON-able."""
