@@ -72,7 +72,7 @@ class Guard:
 
     async def _enter(self) -> None:
         place = asyncio.get_running_loop().create_future()
-        match self._bulkhead.enter(place, self._now()):
+        match self._bulkhead.enter(place):
             case Entry.ENTERED:
                 return
             case Entry.FULL:

@@ -53,7 +53,7 @@ class Passage:
         if bulkhead is not None:
             if bulkhead.in_flight < bulkhead.max_in_flight:  # `enter`'s common way
                 bulkhead.in_flight += 1
-            elif bulkhead.enter(self, now) is Entry.QUEUED:
+            elif bulkhead.enter(self) is Entry.QUEUED:
                 self._queued = True
                 exchange.wait_in_queue(now)
                 return

@@ -1,7 +1,7 @@
 """A bulkhead: decides who of an upstream's requests runs, who waits, and who is turned away. It never waits itself.
 
 A slot that becomes free passes straight to whoever has waited longest, so it is neither lost nor given twice. How long
-one may wait is the owner's to judge, with the times kept here.
+one may wait is its owner's business: whoever has waited too long gives up.
 """
 
 from __future__ import annotations
@@ -23,12 +23,10 @@ class Entry(StrEnum):
 class Bulkhead(Generic[W]):
     """Waiters are opaque, hashable and each different. `in_flight` is public for the common way.
 
-    `queued_total`, `refused_total` (there was no place in the queue) and `overdue_total` only grow.
+    `queued_total` and `refused_total` (there was no place in the queue) only grow.
     """
 
-    __slots__ = (
-        "_waiting", "in_flight", "max_in_flight", "overdue_total", "queue", "queued_total", "refused_total",
-    )  # fmt: skip
+    __slots__ = ("_waiting", "in_flight", "max_in_flight", "queue", "queued_total", "refused_total")
 
     def __init__(self, max_in_flight: int, queue: int = 0) -> None:
         _check(max_in_flight, queue)
@@ -37,19 +35,18 @@ class Bulkhead(Generic[W]):
         self.in_flight = 0
         self.queued_total = 0
         self.refused_total = 0
-        self.overdue_total = 0
-        self._waiting: OrderedDict[W, float] = OrderedDict()  # with the time each came; oldest first
+        self._waiting: OrderedDict[W, None] = OrderedDict()  # a set in the order in which they came
 
     @property
     def waiting(self) -> int:
         return len(self._waiting)
 
-    def enter(self, waiter: W, now: float) -> Entry:
+    def enter(self, waiter: W) -> Entry:
         if self.in_flight < self.max_in_flight:  # then nobody waits
             self.in_flight += 1
             return Entry.ENTERED
         if len(self._waiting) < self.queue:
-            self._waiting[waiter] = now
+            self._waiting[waiter] = None
             self.queued_total += 1
             return Entry.QUEUED
         self.refused_total += 1
@@ -64,22 +61,10 @@ class Bulkhead(Generic[W]):
 
     def give_up(self, waiter: W) -> bool:
         """A waiter that waits no longer. False when it did not wait: it has a slot, or never came."""
-        return self._waiting.pop(waiter, None) is not None
-
-    def came_at(self, waiter: W) -> float | None:
-        return self._waiting.get(waiter)
-
-    def overdue(self, now: float, max_wait: float) -> list[W]:
-        """Those who have waited at least that long, oldest first. They wait no longer."""
-        gone: list[W] = []
-        while self._waiting:
-            waiter, came = next(iter(self._waiting.items()))
-            if now - came < max_wait:
-                break
-            del self._waiting[waiter]
-            gone.append(waiter)
-        self.overdue_total += len(gone)
-        return gone
+        if waiter not in self._waiting:
+            return False
+        del self._waiting[waiter]
+        return True
 
     def reconfigure(self, max_in_flight: int, queue: int = 0) -> list[W]:
         """Other limits from now on. Those who wait and have a slot by it, oldest first; nobody is sent away."""
@@ -101,7 +86,6 @@ class Bulkhead(Generic[W]):
             "queue": self.queue,
             "queued_total": self.queued_total,
             "refused_total": self.refused_total,
-            "overdue_total": self.overdue_total,
         }
 
     def __repr__(self) -> str:

@@ -18,26 +18,21 @@ class Bulkheads(RuleBasedStateMachine):
         super().__init__()
         self.bulkhead = Bulkhead[int](2, 2)
         self.limits = (2, 2)
-        self.now = 0.0
         self.next = 0
         self.running: list[int] = []
-        self.queue: deque[tuple[int, float]] = deque()
-
-    @rule(seconds=st.sampled_from([0.0, 0.5, 1.0, 3.0]))
-    def let_time_pass(self, seconds: float) -> None:
-        self.now += seconds
+        self.queue: deque[int] = deque()
 
     @rule()
     def come(self) -> None:
         waiter, self.next = self.next, self.next + 1
-        entry = self.bulkhead.enter(waiter, self.now)
+        entry = self.bulkhead.enter(waiter)
         most, queue = self.limits
         if len(self.running) < most:
             assert entry is Entry.ENTERED
             self.running.append(waiter)
         elif len(self.queue) < queue:
             assert entry is Entry.QUEUED
-            self.queue.append((waiter, self.now))
+            self.queue.append(waiter)
         else:
             assert entry is Entry.FULL
 
@@ -45,7 +40,7 @@ class Bulkheads(RuleBasedStateMachine):
     @rule(data=st.data())
     def leave(self, data: st.DataObject) -> None:
         self.running.pop(data.draw(st.integers(0, len(self.running) - 1)))
-        expected = self.queue.popleft()[0] if self.queue and len(self.running) < self.limits[0] else None
+        expected = self.queue.popleft() if self.queue and len(self.running) < self.limits[0] else None
         assert self.bulkhead.leave() == expected
         if expected is not None:
             self.running.append(expected)
@@ -53,23 +48,17 @@ class Bulkheads(RuleBasedStateMachine):
     @rule(data=st.data())
     def give_up(self, data: st.DataObject) -> None:
         waiter = data.draw(st.integers(0, self.next))
-        waits = [one for one in self.queue if one[0] == waiter]
-        assert self.bulkhead.give_up(waiter) is bool(waits)
-        for one in waits:
-            self.queue.remove(one)
-
-    @rule(max_wait=st.sampled_from([0.0, 1.0, 2.0]))
-    def look_at_the_time(self, max_wait: float) -> None:
-        expected = [waiter for waiter, came in self.queue if self.now - came >= max_wait]
-        assert self.bulkhead.overdue(self.now, max_wait) == expected
-        self.queue = deque(one for one in self.queue if one[0] not in expected)
+        waits = waiter in self.queue
+        assert self.bulkhead.give_up(waiter) is waits
+        if waits:
+            self.queue.remove(waiter)
 
     @rule(limits=LIMITS)
     def reload(self, limits: tuple[int, int]) -> None:
         self.limits = limits
         woken = self.bulkhead.reconfigure(*limits)
         room = max(limits[0] - len(self.running), 0)
-        assert woken == [self.queue.popleft()[0] for _ in range(min(room, len(self.queue)))]
+        assert woken == [self.queue.popleft() for _ in range(min(room, len(self.queue)))]
         self.running += woken
 
     @invariant()

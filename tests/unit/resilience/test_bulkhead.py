@@ -7,8 +7,8 @@ from proxy.resilience.bulkhead import Bulkhead, Entry
 ENTERED, QUEUED, FULL = Entry.ENTERED, Entry.QUEUED, Entry.FULL
 
 
-def enter(bulkhead: Bulkhead[str], waiters: str, now: float = 0.0) -> list[Entry]:
-    return [bulkhead.enter(waiter, now) for waiter in waiters]
+def enter(bulkhead: Bulkhead[str], waiters: str) -> list[Entry]:
+    return [bulkhead.enter(waiter) for waiter in waiters]
 
 
 def test_the_first_enter_the_next_wait_and_the_others_are_turned_away() -> None:
@@ -27,7 +27,7 @@ def test_a_slot_passes_straight_to_whoever_waited_longest() -> None:
     enter(bulkhead, "abc")
     assert bulkhead.leave() == "b"
     assert bulkhead.in_flight == 1
-    assert bulkhead.enter("d", 0.0) is QUEUED, "nobody gets in between"
+    assert bulkhead.enter("d") is QUEUED, "nobody gets in between"
     assert [bulkhead.leave(), bulkhead.leave(), bulkhead.leave()] == ["c", "d", None]
     assert bulkhead.in_flight == 0
 
@@ -45,25 +45,6 @@ def test_one_that_has_a_slot_or_never_came_has_no_wait_to_give_up() -> None:
     assert bulkhead.leave() == "b"
     assert [bulkhead.give_up("b"), bulkhead.give_up("z")] == [False, False]
     assert bulkhead.in_flight == 1
-
-
-def test_those_who_waited_too_long_wait_no_longer() -> None:
-    bulkhead = Bulkhead[str](1, 3)
-    enter(bulkhead, "ab", 10.0)
-    enter(bulkhead, "c", 10.5)
-    enter(bulkhead, "d", 11.0)
-    assert bulkhead.overdue(10.9, 1.0) == []
-    assert bulkhead.overdue(11.5, 1.0) == ["b", "c"]
-    assert (bulkhead.waiting, bulkhead.overdue_total, bulkhead.in_flight) == (1, 2, 1)
-    assert bulkhead.leave() == "d"
-
-
-def test_the_time_at_which_a_waiter_came_is_known_while_it_waits() -> None:
-    bulkhead = Bulkhead[str](1, 1)
-    enter(bulkhead, "ab", 10.0)
-    assert [bulkhead.came_at("a"), bulkhead.came_at("b")] == [None, 10.0]
-    bulkhead.leave()
-    assert bulkhead.came_at("b") is None
 
 
 def test_a_larger_one_lets_waiters_in_at_once() -> None:
@@ -86,7 +67,7 @@ def test_a_shorter_queue_sends_nobody_away_but_takes_nobody_in() -> None:
     bulkhead = Bulkhead[str](1, 2)
     enter(bulkhead, "abc")
     bulkhead.reconfigure(1, 1)
-    assert bulkhead.enter("d", 0.0) is FULL
+    assert bulkhead.enter("d") is FULL
     assert [bulkhead.leave(), bulkhead.leave()] == ["b", "c"]
 
 
@@ -108,5 +89,4 @@ def test_it_describes_itself() -> None:
         "queue": 1,
         "queued_total": 1,
         "refused_total": 1,
-        "overdue_total": 0,
     }
