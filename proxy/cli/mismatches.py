@@ -125,6 +125,8 @@ def _counts(route: Mapping[str, Any]) -> Iterator[str]:
     reasons = ", ".join(f"{name.replace('_', ' ')} {count:,}" for name, count in route["undecided"].items())
     if reasons:
         yield f"not judged: {reasons}"
+    if route["counted_since"]:
+        yield f"since {route['counted_since']}"
     if not route["mirrored"]:
         yield "no longer copied"
 
