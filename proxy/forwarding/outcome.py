@@ -68,7 +68,7 @@ UPSTREAM_BLAMED = frozenset(
 
 CONDITION = {
     Outcome.CONNECT_ERROR: CONNECT_ERROR,
-    Outcome.CONNECT_TIMEOUT: TIMEOUT,
+    Outcome.CONNECT_TIMEOUT: CONNECT_ERROR,  # like one that is refused: nothing was sent
     Outcome.RESET: RESET,
     Outcome.BAD_ANSWER: RESET,
     Outcome.RESPONSE_TIMEOUT: TIMEOUT,

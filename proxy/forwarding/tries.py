@@ -21,7 +21,7 @@ from proxy.forwarding.pool import EndpointPool
 from proxy.forwarding.render import render_request
 from proxy.forwarding.upstream import AnswerReceiver, UpstreamConnection
 from proxy.resilience.attempts import Step
-from proxy.resilience.outcome import Failure
+from proxy.resilience.outcome import CONNECT_ERROR, Failure
 from proxy.resilience.retry import parse_retry_after
 from proxy.wire.head import RequestHead
 from proxy.wire.problem import LocalAnswer
@@ -237,8 +237,8 @@ class Tries(AnswerReceiver):
         condition, passage, pool = CONDITION.get(outcome), self.passage, self.pool
         if condition is None or passage is None or pool is None or outcome is Outcome.TOTAL_TIMEOUT:
             return None
-        unsent = outcome is Outcome.CONNECT_ERROR or outcome is Outcome.CONNECT_TIMEOUT
-        return passage.another(pool, Failure(condition, None, not unsent, self._has_whole_request()), now)
+        sent = condition != CONNECT_ERROR
+        return passage.another(pool, Failure(condition, None, sent, self._has_whole_request()), now)
 
     def _try_again(self, step: Step, now: float) -> None:
         assert self.passage is not None
@@ -256,7 +256,7 @@ class Tries(AnswerReceiver):
     def _give_in(self, outcome: Outcome, detail: str | None, retry_after: float, now: float) -> None:
         """No other try: the monolith's answer, or an error."""
         condition = CONDITION.get(outcome)
-        if self.passage is not None and condition is not None:
+        if self.passage is not None and condition is not None and self.pool is not None:  # it was asked
             self.passage.settle(condition, 0, now)
         if self._may_fall_back(outcome, None, now):
             self._fall_back(outcome, outcome.value, now)
@@ -277,6 +277,7 @@ class Tries(AnswerReceiver):
         assert fallback is not None
         self.forwarder.counters.count_fallback(self.plan.decision.route, why)
         self._leave_upstream(now)
+        self.pool = None
         self.plan = fallback.left_alone if outcome is Outcome.BREAKER_OPEN else fallback.failed
         self.since = now
         self._hold_body()

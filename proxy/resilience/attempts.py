@@ -45,8 +45,8 @@ class Reason(StrEnum):
     NOT_REPEATABLE = "not_repeatable"  # it might do its work twice, or its body is gone
     ATTEMPTS = "attempts"  # there were as many as there may be
     DEADLINE = "deadline"  # the pause, or what Retry-After asks, leaves no time
-    NO_ENDPOINT = "no_endpoint"  # discovery has taken the last one away
     BUDGET = "budget"  # too many retries in the last seconds
+    NO_ENDPOINT = "no_endpoint"  # discovery has taken the last one away
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +97,10 @@ Steps = Generator[Step, "Failed | float", None]
 
 
 def retrying(means: Means, request: Repeatable, deadline: Deadline, tried: Endpoint, first: Failed) -> Steps:
-    """The steps after a first try at `tried` has failed. The last one is always GiveUp."""
+    """The steps after a first try at `tried` has failed. The last one is always GiveUp.
+
+    What the budget grants is spent, even where the pause then takes the time, or discovery the endpoint.
+    """
     settings, seen, failed = means.settings, [tried], first
     while True:
         now = failed.at

@@ -86,7 +86,7 @@ class Breaker:
     """
 
     __slots__ = (
-        "_failed_at", "_passed", "_probing", "_settings", "_since", "_window",
+        "_passed", "_probing", "_settings", "_since", "_window",
         "closed", "era", "opened_total", "refused_total", "state", "untold",
     )  # fmt: skip
 

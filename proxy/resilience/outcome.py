@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from typing import Final
 
 CONNECT_ERROR: Final = "connect_error"
-"""No connection came about; nothing was sent."""
+"""No connection came about, or none in time; nothing was sent."""
 
 TIMEOUT: Final = "timeout"
-"""No answer in time, be it to the connection or to the request."""
+"""The request may have been sent, and no answer came in time."""
 
 RESET: Final = "reset"
 """The connection broke before an answer's head was complete, or what came was no answer."""

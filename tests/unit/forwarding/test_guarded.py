@@ -69,6 +69,18 @@ def test_an_endpoint_that_is_unable_is_followed_by_another(status):
         assert len(set(asked(world))) == 2
 
 
+@pytest.mark.parametrize("sent", [get("/svc/x"), request("POST /svc/x", "Content-Length: 2", body=b"hi")])
+def test_an_endpoint_that_takes_no_connection_in_time_is_followed_by_another(sent):
+    with World(shop()) as world:
+        world.network.silent = True
+        client = world.client()
+        client.sends(sent)
+        world.passes(2.1)
+        assert len(set(asked(world))) == 2
+        world.passes(2.1)
+        assert (read(client.received).status, read(client.received).outcome) == (504, "connect_timeout")
+
+
 def test_the_last_answer_is_passed_on_as_it_is():
     with World(shop()) as world:
         client = world.client()
@@ -235,6 +247,21 @@ def test_a_probe_whose_client_leaves_makes_room_for_another():
         other.sends(get("/svc/x"))
         world.upstreams[-1].sends(answer())
         assert read(other.received).status == 200
+
+
+def test_what_was_never_asked_does_not_count_against_it():
+    settings = {"bulkhead": Bulkhead(1, 1, timedelta(seconds=5)), "breaker": replace(BREAKER, min_requests=1)}
+    timeouts = Timeouts(total=timedelta(seconds=1))
+    with World(shop((1,), timeouts=timeouts, retry=Retry(attempts=1), **settings)) as world:
+        answered, queued = world.client(), world.client()
+        answered.sends(get("/svc/x"))
+        queued.sends(get("/svc/x"))
+        world.upstream.sends(answer(body=b"0123")[:-2])
+        world.passes(1.1)
+        assert read(queued.received).outcome == "total_timeout"
+        assert len(world.upstreams) == 1
+        breaker = world.forwarder.export()["upstreams"][1]["breaker"]
+        assert (breaker["requests"], breaker["failures"]) == (1, 0)
 
 
 # bulkhead
