@@ -80,3 +80,11 @@ def test_a_service_that_is_decidedly_not_available_is_not_found(server: DnsServe
     server.answer(SERVICE, "SRV", "0 0 0 .")
     with pytest.raises(NotFoundError, match="names no server"):
         asyncio.run(names.service(SERVICE))
+
+
+def test_a_server_at_port_0_is_none(server: DnsServer, names: NameService) -> None:
+    server.answer(SERVICE, "SRV", "1 1 0 one.test.", "2 1 8102 two.test.")
+    assert asyncio.run(names.service(SERVICE)).targets == (Target("two.test", 8102, 2),)
+    server.answer(SERVICE, "SRV", "1 1 0 one.test.")
+    with pytest.raises(NotFoundError, match="names no server"):
+        asyncio.run(names.service(SERVICE))
