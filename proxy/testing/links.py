@@ -48,7 +48,7 @@ class Links:
         names = {name: legacy for name, legacy in self._legacy_of.items() if min(len(name), len(legacy)) >= DISTINCT}
         if not names:
             return answer
-        known = re.compile(_EDGES.format("|".join(map(re.escape, sorted(names, key=len, reverse=True)))))
+        known = _any_of(names)
 
         def rename(text: str) -> str:
             return known.sub(lambda found: names[found[0]], text)
@@ -58,18 +58,21 @@ class Links:
 
     def explain(self, difference: Difference) -> bool:
         """Whether a difference is none, once what is too short to be renamed is read as one here too."""
-        left, right = difference.left, difference.right
-        if left is None or right is None:
+        if difference.left is None or difference.right is None or not self._legacy_of:
             return False
-        for service, legacy in self._legacy_of.items():
-            left = re.sub(_EDGES.format(re.escape(legacy)), "\0", left)
-            right = re.sub(_EDGES.format(re.escape(service)), "\0", right)
+        left = _any_of(self._legacy_of.values()).sub(lambda found: f"\0{found[0]}", difference.left)
+        right = _any_of(self._legacy_of).sub(lambda found: f"\0{self._legacy_of[found[0]]}", difference.right)
         return left == right
 
     def _add(self, legacy: Any, service: Any) -> None:
         """Texts and numbers alone are names of something."""
         if type(legacy) is type(service) and type(legacy) in (str, int) and legacy != service and legacy and service:
             self._legacy_of[str(service)] = str(legacy)
+
+
+def _any_of(names: Iterable[str]) -> re.Pattern[str]:
+    """The longest of these that stands at a place, as a word."""
+    return re.compile(_EDGES.format("|".join(map(re.escape, sorted(names, key=len, reverse=True)))))
 
 
 def located(value: Any, path: JsonPath) -> list[Any]:

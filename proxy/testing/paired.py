@@ -37,7 +37,7 @@ class Placeholders:
         if isinstance(value, Paired):
             if used is not None:
                 used.append(value)
-            return value.of(side)
+            return self.own(value.of(side), side, used)
         if isinstance(value, str):
             return _PLACEHOLDER.sub(lambda found: str(self._own(found[1], side, used)), value)
         if isinstance(value, bytes):
