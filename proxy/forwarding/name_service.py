@@ -79,7 +79,7 @@ class NameService:
         targets = tuple(
             Target(_text(record.target), record.port, record.priority, _brought_along(answer.response, record.target))
             for record in records
-            if record.target != dns.name.root and record.port  # "decidedly not available" (RFC 2782), or not to be asked
+            if record.target != dns.name.root and record.port  # "decidedly not available" (RFC 2782), or nowhere
         )
         if not targets:
             raise NotFoundError(f"{name} names no server")
