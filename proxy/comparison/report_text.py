@@ -67,13 +67,8 @@ def as_github(report: Report) -> str:
 def summary(report: Report) -> str:
     """The outcome in one line."""
     different = len(report.of(Standing.DIFFERENT))
-    outcome = (
-        "equal"
-        if report.equal
-        else f"{different} field{'s' if different != 1 else ''} differ"
-        if different
-        else "not known to be equal"
-    )
+    differ = "1 field differs" if different == 1 else f"{different:,} fields differ"
+    outcome = "equal" if report.equal else differ if different else "not known to be equal"
     more = [f"{len(report.of(standing))} {name}" for standing, name in _MORE if report.of(standing)]
     more += [f"not judged: {count} {_words(reason)}" for reason, count in sorted(report.undecided.items())]
     more += [f"not asked: {count} {_words(reason)}" for reason, count in sorted(report.skipped.items())]
