@@ -7,14 +7,12 @@ from urllib.parse import unquote
 from proxy.config.addresses import address, endpoint, host
 from proxy.config.document import read_tree
 from proxy.config.errors import ConfigError, Problem, did_you_mean
-from proxy.config.model import Address, Discover, DiscoverKind, Endpoint
+from proxy.config.model import MAX_ENDPOINTS, Address, Discover, DiscoverKind, Endpoint
 from proxy.config.nodes import Document, Mapping, Node, Scalar, Sequence
 from proxy.config.place import Place
 from proxy.config.refused import Refused, shown
 from proxy.config.substitution import Substitution
 from proxy.config.values import text
-
-MAX_ENDPOINTS = 1000  # each is a pool of connections in every worker
 
 _URL = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://(?P<rest>.*)", re.DOTALL)
 _FORMS = "srv://_http._tcp.NAME, dns://NAME:PORT, file:///PATH, or endpoints.yaml beside this file"

@@ -155,6 +155,9 @@ class DiscoverKind(StrEnum):
     FILE = "file"
 
 
+MAX_ENDPOINTS = 1000  # that one upstream may discover: each is a pool of connections in every worker
+
+
 @dataclass(frozen=True, slots=True)
 class Discover:
     """Where endpoints come from. `srv` has a name; `dns` a name and a port; `file` an absolute path."""

@@ -19,12 +19,12 @@ from proxy.forwarding.tries import (
     CONNECT,
     DONE,
     QUEUED,
-    REPEATABLE,
     REQUEST,
     RESPONSE,
     TUNNEL,
     Tries,
 )
+from proxy.resilience.retry import IDEMPOTENT
 from proxy.wire.problem import LocalAnswer, problem
 from proxy.wire.refusal import BadAnswer
 from proxy.wire.response import Body, ResponseHead
@@ -207,7 +207,8 @@ class Exchange(Tries):
         self.client.resume_reading()
 
     def _may_repeat(self) -> bool:
-        return not self.retried and self.method in REPEATABLE and self._has_whole_request()
+        """Whether it goes on a new connection, once, when a kept one proves to be dead (RFC 9110 section 9.2.2)."""
+        return not self.retried and self.method in IDEMPOTENT and self._has_whole_request()
 
     # ends
 

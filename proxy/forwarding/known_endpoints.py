@@ -5,13 +5,11 @@ Plain values and their JSON form, which goes to the workers and is kept in files
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Any
 
 from proxy.config.addresses import endpoint
-from proxy.config.model import DiscoverKind, Endpoint, Upstream, UpstreamTls
+from proxy.config.model import MAX_ENDPOINTS, DiscoverKind, Endpoint, Upstream, UpstreamTls
 from proxy.config.refused import Refused
-
-MAX_ENDPOINTS: Final = 1000  # of one upstream; as many as a file may list
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from proxy.config.discovery import parse_endpoints
 from proxy.config.errors import ConfigError
-from proxy.config.model import Discover, DiscoverKind, Endpoint
-from proxy.forwarding.known_endpoints import MAX_ENDPOINTS
+from proxy.config.model import MAX_ENDPOINTS, Discover, DiscoverKind, Endpoint
 
 if TYPE_CHECKING:
     from proxy.forwarding.name_service import Addresses, NameService, Target

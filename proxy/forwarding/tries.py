@@ -22,7 +22,7 @@ from proxy.forwarding.render import render_request
 from proxy.forwarding.upstream import AnswerReceiver, UpstreamConnection
 from proxy.resilience.attempts import Step
 from proxy.resilience.outcome import CONNECT_ERROR, Failure
-from proxy.resilience.retry import parse_retry_after
+from proxy.resilience.retry import IDEMPOTENT, parse_retry_after
 from proxy.wire.head import RequestHead
 from proxy.wire.problem import LocalAnswer
 from proxy.wire.response import Body, ResponseHead
@@ -32,9 +32,6 @@ if TYPE_CHECKING:
     from proxy.forwarding.forwarder import Forwarder
     from proxy.forwarding.origin import Origin
     from proxy.forwarding.plan import Plan
-
-# RFC 9110 sections 9.2.1 and 9.2.2: what may be sent again when a pooled connection turns out to be dead.
-REPEATABLE: Final = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
 
 
 class Phase(IntEnum):
@@ -118,7 +115,7 @@ class Tries(AnswerReceiver):
         state.in_flight += 1
         state.requests_total += 1
         self._trying = True
-        connection = pool.take(self.method in REPEATABLE)
+        connection = pool.take(self.method in IDEMPOTENT)
         if connection is None:
             self._connect()
         else:

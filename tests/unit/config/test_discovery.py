@@ -3,8 +3,8 @@
 import pytest
 
 from proxy.config import ConfigError
-from proxy.config.discovery import MAX_ENDPOINTS, discover, parse_endpoints, resolver
-from proxy.config.model import Address, Discover, DiscoverKind, Endpoint
+from proxy.config.discovery import discover, parse_endpoints, resolver
+from proxy.config.model import MAX_ENDPOINTS, Address, Discover, DiscoverKind, Endpoint
 from proxy.config.refused import Refused
 
 

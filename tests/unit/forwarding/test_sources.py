@@ -7,8 +7,7 @@ from pathlib import Path
 import dns.rcode
 import pytest
 
-from proxy.config.model import Address, Discover, DiscoverKind, Endpoint
-from proxy.forwarding.known_endpoints import MAX_ENDPOINTS
+from proxy.config.model import MAX_ENDPOINTS, Address, Discover, DiscoverKind, Endpoint
 from proxy.forwarding.sources import FILE_SECONDS, MAX_FILE_BYTES, FileSource, Found, NotFoundError, open_source
 from tests.support.dns_server import DnsServer
 
