@@ -55,11 +55,11 @@ def show_orders(scene: Scene, sku: str) -> None:
     placed = [_move_to_services(alice, sku, monolith, services), *_order_from_services(alice, sku)]
     told = [_find(alice, path, "service") for path in placed]
 
-    page.heading("11. And back: the services stop, the monolith hears of everything, and writes again")
+    page.heading("12. And back: the services stop, the monolith hears of everything, and writes again")
     _move_ownership(scene, services, [monolith])
     scene.move(ROUTES, "legacy", is_shown=False)
 
-    page.heading("12. The monolith has these orders, and everything else")
+    page.heading("13. The monolith has these orders, and everything else")
     held = [_find(alice, path, "legacy") for path in placed]
     expect("they are as the service told them", told, held)
     page.table(
@@ -71,17 +71,17 @@ def show_orders(scene: Scene, sku: str) -> None:
 def _move_to_services(alice: Customer, sku: str, monolith: Member, services: Sequence[Member]) -> str:
     """The path of an order that the monolith took before."""
     scene, key = alice.scene, _new_key()
-    page.heading("6. The monolith takes an order, for the last time for now")
+    page.heading("7. The monolith takes an order, for the last time for now")
     first = _order(alice, sku, key, "legacy")
 
-    page.heading("7. Let the services write: the monolith stops, they hear of everything, they begin")
+    page.heading("8. Let the services write: the monolith stops, they hear of everything, they begin")
     _move_ownership(scene, [monolith], services)
     refused = alice.buy(sku, GOOD_CARD, _new_key())
     expect("the monolith writes no order any more", (409, "legacy"), (refused.status, refused.side))
     page.line("Refused, with nothing done: the routes still lead to the monolith. Now they follow.")
     scene.move(ROUTES, "cutover", is_shown=False)
 
-    page.heading("8. The first request again, as after a lost answer: the service knows what the monolith said")
+    page.heading("9. The first request again, as after a lost answer: the service knows what the monolith said")
     told = _count_events(scene)
     again = _order(alice, sku, key, "service")
     expect("the same request again gets the same answer", first.body, again.body)
@@ -92,12 +92,12 @@ def _move_to_services(alice: Customer, sku: str, monolith: Member, services: Seq
 def _order_from_services(alice: Customer, sku: str) -> list[str]:
     """The paths of an order that was confirmed and of one that was not."""
     told = _count_events(alice.scene)
-    page.heading("9. An order, fulfilled by a saga across three services")
+    page.heading("10. An order, fulfilled by a saga across three services")
     confirmed = _order(alice, sku, _new_key(), "service")
     told = _show_events(alice.scene, told, CONFIRMED)
     _show_summary(alice, confirmed.json()["id"])
 
-    page.heading("10. A declined card: what was done is undone")
+    page.heading("11. A declined card: what was done is undone")
     declined = alice.buy(sku, DECLINED_CARD, _new_key())
     expect("the card is declined by the service", (402, "service"), (declined.status, declined.side))
     _show_events(alice.scene, told, COMPENSATED)

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from http.client import HTTPException
-from typing import Self
+from typing import Any, Self
 
 from proxy import clock
 from proxy.demo.web import Answer, Client
@@ -41,6 +41,11 @@ class Console:
     def look(self) -> Seen:
         table, ready = self._get("/api/v1/routes").json(), self._get("/readyz").json()
         return Seen(table["revision"], {one["name"]: one["stage"] for one in table["routes"]}, ready["config_error"])
+
+    def compared(self, route: str) -> Mapping[str, Any]:
+        """What comparing the two sides of a route came to."""
+        (found,) = self._get(f"/api/v1/mismatches?route={route}").json()["routes"]
+        return dict(found)
 
     def _get(self, path: str) -> Answer:
         answer = self._client.get(path)

@@ -89,19 +89,36 @@ def _move_and_return(scene: Scene, path: str, traffic: Traffic) -> None:
     page.heading("2. Why it did")
     _explain(scene, path, "it is at stage legacy, so monolith answers")
 
-    page.heading("3. Cut over: one line of routes.yaml")
+    page.heading("3. Shadow: the service is asked too, and no client hears of it")
+    scene.move([ROUTE], "shadow")
+    _compare(scene)
+
+    page.heading("4. Cut over: one line of routes.yaml")
     scene.move([ROUTE], "cutover")
 
-    page.heading("4. The service answers")
+    page.heading("5. The service answers")
     from_service = _ask(scene, path, "service")
     expect("both sides give the same JSON", from_monolith.json(), from_service.json())
     page.line("The same JSON as the monolith's.", fg="green")
     _wait_for_visitors(scene, traffic, "service")
 
-    page.heading("5. Roll back: the line as it was")
+    page.heading("6. Roll back: the line as it was")
     scene.move([ROUTE], "legacy")
     again = _ask(scene, path, "legacy")
     expect("the monolith answers as before", from_monolith.json(), again.json())
+
+
+def _compare(scene: Scene) -> None:
+    """Wait until visitors' answers have been compared with the service's."""
+    until = clock.monotonic() + TAKEN_SECONDS
+    while (found := scene.console.compared(ROUTE))["compared"] < ENOUGH_ANSWERS:
+        scene.system.parts.check()
+        if clock.monotonic() > until:
+            raise StepFailed("the answers of both sides are compared", ENOUGH_ANSWERS, found["compared"])
+        time.sleep(0.1)
+    line = f"{found['compared']} answers of the monolith compared with the service's: {found['differing']} differ"
+    expect("both sides answer alike", 0, found["differing"])
+    page.line(line, fg="green")
 
 
 def _ask(scene: Scene, path: str, side: str) -> Answer:

@@ -106,9 +106,15 @@ def test_the_tour_moves_routes_and_back_without_a_failed_request(toured: Toured)
     said = toured.done.stdout
     sides = re.findall(r"X-Strangler-Decision: route=products;side=(\w+);", said)
     assert sides == ["legacy", "service", "legacy"]
-    assert "-    stage: legacy\n  +    stage: cutover" in said
+    assert "-    stage: shadow\n  +    stage: cutover" in said
     assert "The same JSON as the monolith's." in said
-    assert re.search(r"products      legacy   cutover\n.*products      cutover  legacy\n", said)
+    assert re.search(r"\d\d answers of the monolith compared with the service's: 0 differ\n", said)
+    moves = re.findall(r"^  [\d:]{8}  [0-9a-f]{12}  products +(\w+ +\w+)$", said, re.MULTILINE)
+    assert [tuple(move.split()) for move in moves] == [
+        ("legacy", "shadow"),
+        ("shadow", "cutover"),
+        ("cutover", "legacy"),
+    ]
     assert re.search(r"\d+ requests of visitors meanwhile, 0 failed", said)
     assert "\x1b" not in said
 
