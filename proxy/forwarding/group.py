@@ -115,6 +115,8 @@ class UpstreamGroup:
         self.key_of = key_of(upstream.balance.key) if upstream.balance.key else None
         retry = _retry(upstream)
         self._retrying = RetrySettings(retry.attempts, retry.backoff.total_seconds(), compiled(retry.on))
+        self.retries = retry.attempts > 1
+        self.retried_statuses = self._retrying.on.statuses if self.retries else frozenset()
         self.pools: Mapping[Endpoint, EndpointPool] = {}
 
     def use(self, pools: Iterable[EndpointPool]) -> None:
@@ -125,8 +127,6 @@ class UpstreamGroup:
         self.ejector = Ejector(EjectSettings(written.after, written.base.total_seconds(), written.max_share), states)
         self.balancer = _balancer(self.upstream, states)
         self.means = Means(self._retrying, self.budget, self.balancer, clock.draw)
-        self.retries = self._retrying.attempts > 1
-        self.retried_statuses = self._retrying.on.statuses if self.retries else frozenset()
         guarded = self.retries or self.breaker is not None or self.bulkhead is not None or len(states) != 1
         self.only = None if guarded else next(iter(self.pools.values()))
 

@@ -95,12 +95,13 @@ class Passage:
             self._steps = retrying(
                 self._group.means, self._describe(), self._deadline(), pool.state, Failed(failure, now)
             )
-            step = next(self._steps)
-        else:
-            step = self._steps.send(Failed(failure, now))
-        if isinstance(step, GiveUp) or (isinstance(step, Try) and step.endpoint not in self._group.pools):
-            return None
-        return step
+            return self._possible(next(self._steps))
+        return self._possible(self._steps.send(Failed(failure, now)))
+
+    def _possible(self, step: Step) -> Step | None:
+        """None for the last step, and for a try at an endpoint that has been taken away meanwhile."""
+        gone = isinstance(step, Try) and step.endpoint not in self._group.pools
+        return None if gone or isinstance(step, GiveUp) else step
 
     def take(self, step: Step) -> None:
         """Do what `another` said."""
@@ -112,11 +113,11 @@ class Passage:
     def _resume(self) -> None:
         assert self._steps is not None
         self._timer = None
-        step = self._steps.send(self._exchange.forwarder.monotonic())
-        if isinstance(step, Try) and step.endpoint in self._group.pools:
-            self._exchange.attempt(self._group.pools[step.endpoint])
-        else:
+        step = self._possible(self._steps.send(self._exchange.forwarder.monotonic()))
+        if step is None:
             self._exchange.give_up()
+        else:
+            self.take(step)
 
     def _describe(self) -> Repeatable:
         head = self._exchange.head
