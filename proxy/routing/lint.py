@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from proxy.config.errors import Problem
 from proxy.config.model import PathKind, Route, Snapshot, Stage
-from proxy.config.policy import DEFAULT_BALANCE
+from proxy.config.policy import DEFAULT_BALANCE, DEFAULT_EJECT
 from proxy.routing.claim import CompiledRoute
 from proxy.routing.expression import never_begins_with_slash
 from proxy.routing.head import PlainHead
@@ -63,7 +63,11 @@ def _choices_of_one(snapshot: Snapshot, table: RouteTable) -> Iterator[Problem]:
     for upstream in snapshot.upstreams.values():
         if upstream.discover or len(upstream.endpoints) != 1:
             continue
-        given = {"balance": upstream.balance != DEFAULT_BALANCE, "slow_start": bool(upstream.slow_start)}
+        given = {
+            "balance": upstream.balance != DEFAULT_BALANCE,
+            "slow_start": bool(upstream.slow_start),
+            "eject": upstream.eject != DEFAULT_EJECT,
+        }
         for key in (key for key, there in given.items() if there):
             message = f"{key} of upstream {upstream.name} has no effect: it has one endpoint"
             yield warning(upstream.place, message, "give it targets, or remove the key")

@@ -5,7 +5,7 @@ import pytest
 
 from proxy.config.model import Discover, DiscoverKind, Endpoint, HeaderEdits, PathRewrite, Respond, Upstream
 from proxy.config.place import Place
-from proxy.config.policy import AggregatePart, Balance, BalanceBy
+from proxy.config.policy import AggregatePart, Balance, BalanceBy, Eject
 from proxy.routing.lint import lint
 from tests.support.routing import match, route, snapshot
 
@@ -193,6 +193,7 @@ def test_an_upstream_that_only_a_part_names_is_used():
     [
         ("balance", {"balance": Balance(BalanceBy.ROUND_ROBIN)}),
         ("slow_start", {"slow_start": timedelta(seconds=30)}),
+        ("eject", {"eject": Eject(after=3)}),
     ],
 )
 def test_a_choice_among_one_is_pointed_out(key, given):
