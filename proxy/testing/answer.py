@@ -195,8 +195,12 @@ def _request(answer: httpx.Response) -> CapturedRequest:
     asked = answer.request
     raw = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in asked.headers.raw]
     fields = tuple(field for field in raw if (field[0].lower(), field[1]) != ("host", asked.url.netloc.decode("ascii")))
+    return CapturedRequest(asked.method, asked.url.raw_path.decode("ascii"), fields, _sent(asked))
+
+
+def _sent(asked: httpx.Request) -> bytes:
+    """A form with files went out in pieces, and is made again. A stream that is over, or a closed file, cannot be."""
     try:
-        body = asked.content
-    except httpx.RequestNotRead:  # a multipart form or a stream, which went out in pieces
-        body = b""
-    return CapturedRequest(asked.method, asked.url.raw_path.decode("ascii"), fields, body)
+        return asked.read()
+    except (httpx.StreamError, ValueError):
+        return b""

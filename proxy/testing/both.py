@@ -48,8 +48,10 @@ class Both:
     def request(self, method: str, url: str, **sent: Any) -> PairedAnswer:
         """Asks both; arguments as httpx takes them, paired values anywhere in them. Raises AssertionError for silence.
 
-        A body that is a stream can be sent once: give bytes, or a file's content.
+        A body that is a stream can be sent once: TypeError asks for its bytes.
         """
+        if hasattr(sent.get("content"), "__next__"):
+            raise TypeError("an iterator can be sent to one side alone: give the bytes of the body")
         sent["headers"] = self._headers(sent.get("headers"))
         used: list[Paired] = []
         own = [

@@ -13,9 +13,12 @@ from collections.abc import Callable, Iterator
 from typing import Any, Final, NoReturn
 
 from proxy.wire.exchange import LEGACY, SERVICE
+from proxy.wire.redaction import Redactor
+from proxy.wire.redaction.names import SecretNames
 
 _PLACEHOLDER: Final = re.compile(r"paired-value-([0-9]+)-of-each-side")  # stays itself in URLs, forms and JSON
 _SHOWN: Final = 300  # characters of a value in a message
+_SECRET: Final = SecretNames()
 
 
 class Placeholders:
@@ -23,6 +26,7 @@ class Placeholders:
 
     def __init__(self) -> None:
         self._pairs: list[Paired] = []
+        self._redactor = Redactor()
 
     def text_of(self, pair: Paired) -> str:
         """What stands for the pair in a text."""
@@ -49,6 +53,11 @@ class Placeholders:
             return type(value)(self.own(each, side, used) for each in value)
         return value
 
+    def shown(self, value: Any, secret: bool) -> str:
+        """A value as a message may have it: pytest shows whatever a failing test holds, and reports keep it."""
+        text = "***" if secret else self._redactor.text(repr(value))
+        return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
+
     def _own(self, number: str, side: str, used: list[Paired] | None) -> Any:
         if int(number) >= len(self._pairs):
             raise LookupError(f"paired value {number} is of another session: its text was kept, and its sides were not")
@@ -58,10 +67,11 @@ class Placeholders:
 class Paired:
     """A value of each side. Compared, indexed, iterated and formatted like one; `legacy` and `service` tell them."""
 
-    def __init__(self, legacy: Any, service: Any, placeholders: Placeholders) -> None:
+    def __init__(self, legacy: Any, service: Any, placeholders: Placeholders, *, secret: bool = False) -> None:
         self.legacy = legacy
         self.service = service
         self._placeholders = placeholders
+        self._secret = secret
 
     @property
     def agree(self) -> bool:
@@ -74,10 +84,11 @@ class Paired:
 
     def map(self, change: Callable[[Any], Any]) -> Paired:
         """What `change` makes of each value."""
-        return Paired(change(self.legacy), change(self.service), self._placeholders)
+        return Paired(change(self.legacy), change(self.service), self._placeholders, secret=self._secret)
 
     def __getitem__(self, key: Any) -> Paired:
-        return Paired(self._below(LEGACY, key), self._below(SERVICE, key), self._placeholders)
+        secret = self._secret or (isinstance(key, str) and key in _SECRET)
+        return Paired(self._below(LEGACY, key), self._below(SERVICE, key), self._placeholders, secret=secret)
 
     def __iter__(self) -> Iterator[Paired]:
         """Element by element; of mappings the keys, which must be the same, as they are."""
@@ -86,7 +97,8 @@ class Paired:
                 self._disagree("keys", list(self.legacy), list(self.service))
             return iter(self.legacy)
         len(self)
-        return (Paired(*both, self._placeholders) for both in zip(self.legacy, self.service, strict=True))
+        pairs = zip(self.legacy, self.service, strict=True)
+        return (Paired(*pair, self._placeholders, secret=self._secret) for pair in pairs)
 
     def __len__(self) -> int:
         if len(self.legacy) != len(self.service):
@@ -127,8 +139,8 @@ class Paired:
 
     def __repr__(self) -> str:
         if type(self.legacy) is type(self.service) and self.agree:
-            return f"<both {_short(self.legacy)}>"
-        return f"<legacy {_short(self.legacy)}, service {_short(self.service)}>"
+            return f"<both {self._show(self.legacy)}>"
+        return f"<legacy {self._show(self.legacy)}, service {self._show(self.service)}>"
 
     def _holds(self, compare: Callable[[Any, Any], Any], other: object) -> bool:
         return all(compare(self.of(side), self._placeholders.own(other, side)) for side in (LEGACY, SERVICE))
@@ -137,12 +149,10 @@ class Paired:
         try:
             return self.of(side)[self._placeholders.own(key, side)]
         except (LookupError, TypeError) as error:
-            raise AssertionError(f"{side} has no {key!r} in {_short(self.of(side))}") from error
+            raise AssertionError(f"{side} has no {key!r} in {self._show(self.of(side))}") from error
 
     def _disagree(self, what: str, legacy: Any, service: Any) -> NoReturn:
-        raise AssertionError(f"the sides have two {what}: legacy {_short(legacy)}, service {_short(service)}")
+        raise AssertionError(f"the sides have two {what}: legacy {self._show(legacy)}, service {self._show(service)}")
 
-
-def _short(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
+    def _show(self, value: Any) -> str:
+        return self._placeholders.shown(value, self._secret)

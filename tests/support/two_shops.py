@@ -43,7 +43,10 @@ class Shop:
                 number = next(self.numbers)
                 made = str(UUID(int=number + (1 << 70 if self.name == "service" else 1 << 100)))
                 self.orders[made] = {"id": made, "number": number + (10 if self.name == "service" else 0), "lines": []}
-                self.orders[made] |= json.loads(body or b"{}")
+                if headers.get("Content-Type", "").startswith("multipart/"):
+                    self.orders[made]["size"] = len(body)
+                else:
+                    self.orders[made] |= json.loads(body or b"{}")
                 return 201, self.orders[made], {"Location": f"/orders/{made}"}
             case "GET", ["orders", made] if made in self.orders:
                 return 200, self.orders[made], {}

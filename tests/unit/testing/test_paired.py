@@ -118,6 +118,15 @@ def test_it_shows_both_values_and_cuts_long_ones(pair: Pair) -> None:
     assert len(repr(pair("a" * 5000, "b"))) < 400
 
 
+def test_it_shows_no_secret(pair: Pair) -> None:
+    answer = pair({"access_token": "abc1", "n": 1}, {"access_token": "abc2", "n": 1})
+    assert repr(answer) == "<legacy {'access_token': '***1', 'n': 1}, service {'access_token': '***2', 'n': 1}>"
+    assert repr(answer["access_token"]) == "<legacy ***, service ***>"
+    assert repr(answer["access_token"].map(str.upper)) == "<legacy ***, service ***>"
+    with pytest.raises(AssertionError, match=r"legacy has no 'a' in \*\*\*"):
+        answer["access_token"]["a"]
+
+
 def test_a_pair_is_no_key(pair: Pair) -> None:
     with pytest.raises(TypeError, match="unhashable"):
         hash(pair(1, 2))

@@ -38,6 +38,28 @@ def test_a_whole_flow_keeps_ids_cookies_and_tokens_of_each_side_apart(run: Run) 
     result.assert_outcomes(passed=1)
 
 
+def test_files_are_sent_to_both_and_told_of_when_the_answers_differ(run: Run) -> None:
+    result = run(
+        """
+        import io
+        import pytest
+
+        def test_files(both):
+            upload = io.BytesIO(b'{"lines": [1]}')
+            made = both.post("/orders", files={"file": ("lines.json", upload)}, data={"password": "hunter-2"})
+            assert made["size"] > 200
+            made.assert_same(own="$.id")
+
+        def test_a_stream(both):
+            with pytest.raises(TypeError, match="give the bytes"):
+                both.post("/orders", content=iter([b"1"]))
+        """
+    )
+    result.assert_outcomes(passed=1, failed=1)
+    result.stdout.fnmatch_lines(["E*$.number *", "E*legacy *curl *multipart*", "E*lines.json*"])
+    assert "hunter-2" not in result.stdout.str().partition("ask them")[2]
+
+
 def test_safe_requests_meet_and_writes_follow_each_other(run: Run) -> None:
     result = run(
         """
