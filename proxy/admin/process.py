@@ -35,6 +35,7 @@ ALL_WORKERS_SECONDS = 5.0
 GRACE_SECONDS = 3
 MAX_HEAD_BYTES = 64 * 1024
 MAX_CONNECTIONS = 256  # of operators and scrapers
+SWITCH_SECONDS = 0.0005  # how long the thread that compares may keep the event loop waiting, each time; else 5 ms
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +65,7 @@ def run(arguments: Sequence[str]) -> int:
     end_with_parent(options.parent)
     log = Log("control")
     adopt_library_logs(log)
+    sys.setswitchinterval(SWITCH_SECONDS)
     asyncio.run(_serve(options, read_launch(options.runtime), log))
     return 0
 
