@@ -26,7 +26,7 @@ PAIRS = 7
 CLIENTS = 32
 IN_FLIGHT, QUEUE = 20, 40
 SHADOW = "strangler_shadow_total"
-BODY = b"x" * (64 * 1024)
+BODY = b"x" * (32 * 1024)
 
 
 class Illness(StrEnum):
@@ -90,7 +90,7 @@ async def beside_the_ill(folder: Path) -> AsyncIterator[Place]:
 def shop(monolith: str, ill: Mapping[Illness, int]) -> str:
     """The one that stalls is waited for, so that copies pile up; of the others some time out, and the rest is left."""
     upstreams = [f'  {one.value}: {{ url: "http://127.0.0.1:{port}", sandboxed: true }}' for one, port in ill.items()]
-    timeouts = {one: "30s" if one is Illness.STALLS else "500ms" for one in ill}
+    timeouts = {one: "5m" if one is Illness.STALLS else "500ms" for one in ill}
     routes = [
         f"  - {{ name: {one.value}, match: /{one.value}/**, to: {one.value}, stage: shadow,"
         f" shadow: {{ allow_writes: true, timeout: {timeouts[one]}, max_in_flight: {IN_FLIGHT}, queue: {QUEUE} }} }}"
