@@ -31,6 +31,7 @@ _FAIL_ON = tuple(name for name in FAILS if name != UNDECIDED)
 @click.option("--har", type=_FILE, help="Ask what was recorded in this HAR.")
 @click.option("--openapi", type=_FILE, help="Ask what schemathesis makes up from this OpenAPI document.")
 @click.option("--crawl", metavar="PATH", multiple=True, help="Ask this page and all that it links to; may be repeated.")
+@click.option("--exclude", metavar="RE2", multiple=True, help="Ask nothing whose path and query this matches.")
 @click.option("--max-requests", "most", type=click.IntRange(1), default=1000, show_default=True, help="Ask no more.")
 @click.option("--depth", type=click.IntRange(0), default=5, show_default=True, help="Follow no more links in a row.")
 @click.option("--allow-writes", is_flag=True, help="Ask also what is not GET, HEAD or OPTIONS: both sides will write.")
@@ -67,6 +68,7 @@ def command(
     har: Path | None,
     openapi: Path | None,
     crawl: tuple[str, ...],
+    exclude: tuple[str, ...],
     most: int,
     depth: int,
     allow_writes: bool,
@@ -95,7 +97,7 @@ def command(
         raise click.UsageError("say what to ask, with one of --capture, --har, --openapi and --crawl")
     if not all(path.startswith("/") for path in crawl):
         raise click.UsageError("--crawl takes a path, which begins with /")
-    requests = Requests(capture, har, openapi, crawl, headers, allow_writes, most, depth)
+    requests = Requests(capture, har, openapi, crawl, headers, allow_writes, most, depth, exclude)
     redactor = Redactor(redaction_of(mask, mask_pattern))
     with reporting_failures():
         snapshot = _snapshot(ctx, config, route)

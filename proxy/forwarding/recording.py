@@ -45,7 +45,7 @@ class Recorder:
         self.lost: Counter[str] = Counter()
         self._wanted = wanted
         self._take = take
-        self._held_bytes = 0
+        self.held_bytes = 0
 
     def begin(self, exchange: Exchange) -> Pair | None:
         """Something that listens to this request, if it is to be recorded."""
@@ -63,13 +63,13 @@ class Recorder:
         """There was none."""
 
     def hold(self, size: int) -> bool:
-        if self._held_bytes + size > MAX_HELD_BYTES:
+        if self.held_bytes + size > MAX_HELD_BYTES:
             return False
-        self._held_bytes += size
+        self.held_bytes += size
         return True
 
     def release(self, size: int) -> None:
-        self._held_bytes -= size
+        self.held_bytes -= size
 
     def hand_over(self, pair: Captured, _failure: str | None) -> bool:
         claimed = replace(pair, route=None) if pair.route == DEFAULT_ROUTE else pair

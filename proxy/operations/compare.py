@@ -29,6 +29,7 @@ from proxy.config.refused import Refused
 from proxy.operations.errors import Code, OperationError
 from proxy.operations.ignore import read_subject
 from proxy.routing.claim import CompiledRoute
+from proxy.routing.expression import compile_expression
 from proxy.routing.table import RouteTable, compile_table
 from proxy.wire.exchange import CapturedAnswer, CapturedRequest, Fields
 from proxy.wire.redaction import Redactor
@@ -52,6 +53,7 @@ class Requests:
     allow_writes: bool = False
     most: int = 1000
     depth: int = 5
+    exclude: tuple[str, ...] = ()  # RE2: targets that are not asked
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +99,7 @@ async def compare_systems(
     progress: Progress,
 ) -> Report:
     """Ask both, and say what they differ in. `route`: only what that route claims. Raises OperationError."""
-    plan = _plan(terms, route, left, right)
+    plan = _without(requests.exclude, _plan(terms, route, left, right))
     try:
         async with _side(left, seconds, concurrency) as one, _side(right, seconds, concurrency) as other:
             source = _source(requests, one, other, say)
@@ -202,6 +204,16 @@ def _plan(terms: Terms, only: str | None, left: Where, right: Where) -> Plan:
         )
 
     return plan
+
+
+def _without(exclude: tuple[str, ...], plan: Plan) -> Plan:
+    try:
+        patterns = [compile_expression(pattern) for pattern in exclude]
+    except ValueError as error:
+        raise OperationError(Code.INVALID, f"--exclude: {error}") from None
+    if not patterns:
+        return plan
+    return lambda request: "excluded" if any(each.search(request.target) for each in patterns) else plan(request)
 
 
 def _ignored(subject: str) -> IgnoreRule:
