@@ -78,8 +78,8 @@ class Systems:
         return SideClient(side, "http://service", self.placeholders, self._wires[side], reach)
 
     def rules(self, request: httpx.Request, route: str | None) -> tuple[str | None, Compare]:
-        """The route a request belongs to, by name, and how its answers are compared."""
-        claim = self._claim(request, None)
+        """The route that a request to the monolith belongs to, by name, and how its answers are compared."""
+        claim = self._claim(request, None, below=httpx.URL(self._legacy).path.rstrip("/"))
         found = self._route(route) or (claim.route if claim else None)
         return (found.name, found.compare) if found else (None, DEFAULT_COMPARE)
 
@@ -104,8 +104,9 @@ class Systems:
             path = claim.rewrite(normalise(path))
         return Target(self._service_of(route) + path + (f"?{query}" if query else ""), route.request_headers)
 
-    def _claim(self, request: httpx.Request, about: Route | None) -> CompiledRoute | None:
-        path, _, query = request.url.raw_path.decode("ascii").partition("?")
+    def _claim(self, request: httpx.Request, about: Route | None, *, below: str = "") -> CompiledRoute | None:
+        """Its route, by the path that a client of the proxy would have sent: `below` the one of the side's URL."""
+        path, _, query = request.url.raw_path.decode("ascii").removeprefix(below).partition("?")
         fields = tuple((name.lower(), value) for name, value in request.headers.multi_items())
         host = request.headers.get("host", "").partition(":")[0]
         try:
