@@ -51,15 +51,12 @@ class Exchange(Tries):
 
     def start(self, first: bytes, last: bool) -> None:
         """Begin. `first` is what is there of the body, framed for the wire; `last`: that is all of it."""
-        plan = self.plan
-        group = plan.group
+        group = self.plan.group
         self.request_done = last
         self._first = first
         if group is None or self.answer is not None or self.limited:
             self._begin_here()
             return
-        if plan.fallback is not None and plan.fallback.budget is not None:
-            plan.fallback.budget.record_request(self.started)
         self.forwarder.in_flight.add(self)
         if group.only is not None:
             self.attempt(group.only)

@@ -158,9 +158,12 @@ class Forwarder:
             exchange.answer = LAST_HOP_ANSWER
         if extras.upgrade:
             exchange.upgrade = _agreed_upgrade(head, plan)
-        if plan.limiter is not None:
-            exchange.limited = plan.limiter.wait(head, origin, exchange.started)
-        elif extras is NO_EXTRAS and not steers and plan.mirror is None:
+        limiter, budget = plan.limiter, plan.fallback.budget if plan.fallback else None
+        if limiter is not None:
+            exchange.limited = limiter.wait(head, origin, exchange.started)
+        if budget is not None and not exchange.limited:
+            budget.record_request(exchange.started)
+        if extras is NO_EXTRAS and not steers and plan.mirror is None and limiter is None and budget is None:
             origin.head, origin.plan = head, plan
         return exchange
 
