@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
-from collections.abc import Awaitable, Callable, Iterable
+import os
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol
@@ -24,6 +25,9 @@ SETTLE_SECONDS: Final = 0.1
 """A file is believed when two looks agree: it is not written in one instant."""
 
 MAX_FILE_BYTES: Final = 1024 * 1024
+
+MAX_ASKED: Final = 32
+"""Targets of a service whose addresses are asked for at one time: an answer may name a thousand, each two sockets."""
 
 Sleep = Callable[[float], Awaitable[object]]
 
@@ -96,7 +100,7 @@ class ServiceSource:
         service = await self._names.service(self._name)
         for priority in sorted({target.priority for target in service.targets}):
             group = [target for target in service.targets if target.priority == priority]
-            resolved = await asyncio.gather(*map(self._resolve, group))
+            resolved = await self._resolve_all(group)
             endpoints = [
                 Endpoint(self._scheme, ip, target.port)
                 for target, found in zip(group, resolved, strict=True)
@@ -106,12 +110,25 @@ class ServiceSource:
                 return _found(endpoints, min([service.ttl, *(found.ttl for found in resolved if found)]))
         raise NotFoundError(f"no target of {self._name} has an address")
 
-    async def _resolve(self, target: Target) -> Addresses | None:
+    async def _resolve_all(self, targets: Sequence[Target]) -> list[Addresses | None]:
+        """In their order. The first that cannot be found out ends the asking: nothing is known then."""
+        if len(targets) > MAX_ENDPOINTS:
+            raise NotFoundError(f"{len(targets)} targets; at most {MAX_ENDPOINTS} are taken")
+        places = asyncio.Semaphore(MAX_ASKED)
+        try:
+            async with asyncio.TaskGroup() as asking:
+                asked = [asking.create_task(self._resolve(target, places)) for target in targets]
+        except* NotFoundError as failures:
+            raise NotFoundError(str(failures.exceptions[0])) from None
+        return [task.result() for task in asked]
+
+    async def _resolve(self, target: Target, places: asyncio.Semaphore) -> Addresses | None:
         """None for a target without addresses: one dead entry must not hold up the others."""
         if target.known is not None:
             return target.known
         try:
-            return await self._names.addresses(target.host)
+            async with places:
+                return await self._names.addresses(target.host)
         except NotFoundError as error:
             if error.gone:
                 return None
@@ -163,8 +180,13 @@ def complaint_about(path: str) -> str | None:
 
 
 def _read_file(path: Path) -> bytes:
-    with path.open("rb") as file:
-        return file.read(MAX_FILE_BYTES + 1)
+    with open(path, "rb", opener=_open_at_once) as file:
+        return file.read(MAX_FILE_BYTES + 1) or b""
+
+
+def _open_at_once(path: str, flags: int) -> int:
+    """A pipe that nobody writes to would hold a thread for ever, and the end of the process with it."""
+    return os.open(path, flags | os.O_NONBLOCK)
 
 
 def _parse(content: bytes, name: str) -> tuple[Endpoint, ...] | NotFoundError:

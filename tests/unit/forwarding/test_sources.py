@@ -1,6 +1,7 @@
 """Where endpoints are found."""
 
 import asyncio
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,7 +9,17 @@ import dns.rcode
 import pytest
 
 from proxy.config.model import MAX_ENDPOINTS, Address, Discover, DiscoverKind, Endpoint
-from proxy.forwarding.sources import FILE_SECONDS, MAX_FILE_BYTES, FileSource, Found, NotFoundError, open_source
+from proxy.forwarding.name_service import Addresses, NameService, Service, Target
+from proxy.forwarding.sources import (
+    FILE_SECONDS,
+    MAX_ASKED,
+    MAX_FILE_BYTES,
+    FileSource,
+    Found,
+    NotFoundError,
+    ServiceSource,
+    open_source,
+)
 from tests.support.dns_server import DnsServer
 
 NAME = "_http._tcp.orders.test"
@@ -90,6 +101,53 @@ def test_a_server_that_fails_is_a_failure_and_no_empty_answer(server: DnsServer)
             find(server, discover)
 
 
+class CountedNames(NameService):
+    """A service of many targets, each with its own address; one may be unknown. Counts who waits for an answer."""
+
+    def __init__(self, targets: int, unknown: int | None = None) -> None:
+        super().__init__()
+        self.targets = targets
+        self.unknown = unknown
+        self.asked = self.waiting = self.most = 0
+
+    async def service(self, name: str) -> Service:
+        return Service(tuple(Target(f"{number}", 80, 1) for number in range(self.targets)), 60)
+
+    async def addresses(self, name: str) -> Addresses:
+        self.asked += 1
+        self.waiting += 1
+        self.most = max(self.most, self.waiting)
+        try:
+            await asyncio.sleep(0)
+        finally:
+            self.waiting -= 1
+        number = int(name)
+        if number == self.unknown:
+            raise NotFoundError("nobody answers")
+        return Addresses((f"10.0.{number // 250}.{number % 250}",), 60)
+
+
+def test_of_a_service_with_many_targets_some_are_asked_for_at_a_time() -> None:
+    names = CountedNames(MAX_ENDPOINTS)
+    found = asyncio.run(ServiceSource(names, NAME, "http").find())
+    assert (len(found.endpoints), names.most) == (MAX_ENDPOINTS, MAX_ASKED)
+
+
+def test_a_target_that_cannot_be_found_out_ends_the_asking_for_the_others() -> None:
+    names = CountedNames(MAX_ENDPOINTS, unknown=0)
+    with pytest.raises(NotFoundError, match="nobody answers"):
+        asyncio.run(ServiceSource(names, NAME, "http").find())
+    assert names.asked < 3 * MAX_ASKED
+    assert names.waiting == 0
+
+
+def test_a_service_with_more_targets_than_are_taken_is_not_asked_about() -> None:
+    names = CountedNames(MAX_ENDPOINTS + 1)
+    with pytest.raises(NotFoundError, match="1001 targets"):
+        asyncio.run(ServiceSource(names, NAME, "http").find())
+    assert names.asked == 0
+
+
 class Ground:
     """A file of endpoints, and what happens to it while somebody waits for it to settle."""
 
@@ -154,3 +212,11 @@ def test_a_file_that_says_nothing_usable_is_a_failure_until_it_changes(
 def test_a_file_that_is_not_there_is_a_failure(ground: Ground) -> None:
     with pytest.raises(NotFoundError, match="no such file"):
         ground.find()
+
+
+def test_a_pipe_in_the_files_place_is_a_failure_that_holds_up_nobody(tmp_path: Path) -> None:
+    path = tmp_path / "orders.yaml"
+    os.mkfifo(path)
+    source = FileSource(str(path), lambda _seconds: asyncio.sleep(0))
+    with pytest.raises(NotFoundError, match="at least one URL"):
+        asyncio.run(asyncio.wait_for(source.find(), 5))
