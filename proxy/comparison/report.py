@@ -13,7 +13,7 @@ from typing import Final
 
 from proxy.comparison.difference import Comparison, Difference, Kind
 from proxy.comparison.noise import excess, wilson
-from proxy.wire.exchange import Exchange
+from proxy.wire.exchange import CapturedRequest, Exchange
 
 LEFT: Final = "legacy"
 RIGHT: Final = "service"
@@ -36,10 +36,11 @@ class Standing(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """One pair in which a field differed, masked."""
+    """One pair in which a field differed, masked. `right_request` is what the right side was asked, if not the same."""
 
     exchange: Exchange
     difference: Difference
+    right_request: CapturedRequest | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +104,13 @@ class Tally:
         """Whether a pair shows something of which there are too few examples."""
         return any(len(self._examples[key]) < MAX_EXAMPLES for key in _fields(route, found))
 
-    def add(self, route: str | None, found: Comparison, told: tuple[Exchange, tuple[Difference, ...]] | None) -> None:
+    def add(
+        self,
+        route: str | None,
+        found: Comparison,
+        told: tuple[Exchange, tuple[Difference, ...]] | None,
+        right_request: CapturedRequest | None = None,
+    ) -> None:
         """A pair, and what may be told of it."""
         self.exchanges += 1
         if found.undecided and not found.differences:
@@ -115,7 +122,7 @@ class Tally:
         for one, shown in zip(found.differences, told[1] if told else (), strict=False):
             examples = self._examples[route, one.kind, one.path]
             if told and len(examples) < MAX_EXAMPLES and all(each.exchange is not told[0] for each in examples):
-                examples.append(Example(told[0], shown))
+                examples.append(Example(told[0], shown, right_request))
 
     def add_unanswered(self, reason: str) -> None:
         """A pair without any answer."""

@@ -120,7 +120,8 @@ def _side(text: str | None) -> str:
 
 def curls(example: Example, report: Report) -> list[str]:
     """The request to either side."""
-    return [curl(example.exchange.request, side) for side in (report.left, report.right)]
+    asked = example.exchange.request
+    return [curl(asked, report.left), curl(example.right_request or asked, report.right)]
 
 
 def _group(group: Group, report: Report) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from proxy import clock
@@ -111,13 +111,15 @@ class SideBySide:
             found = _unanswered(left, right)
         else:
             found = compare(exchange.answers[LEFT], exchange.answers[RIGHT], planned.rules, hosts=hosts)
-        told = None
+        told, right_request = None, None
         if found.differences and self.tally.wants_examples(planned.route, found):
             masked, differences = tell(found, exchange, (LEFT, RIGHT), planned.rules, self._redactor, hosts)
             if len(exchange.answers) < 2:
                 differences = found.differences  # statuses and reasons of our own: nothing in them is a secret
             told = shortened(masked), differences
-        self.tally.add(planned.route, found, told)
+            if planned.right != exchange.request:
+                right_request = self._redactor.redact(replace(exchange, request=planned.right, answers={})).request
+        self.tally.add(planned.route, found, told, right_request)
         if isinstance(left, CapturedAnswer) and self._asks_again(planned.left, found):
             again = await self._ask(LEFT, planned.left)
             if isinstance(again, CapturedAnswer):

@@ -188,11 +188,11 @@ def _plan(terms: Terms, only: str | None, left: Where, right: Where) -> Plan:
     unclaimed = _rules(DEFAULT_COMPARE, ignore, terms.today)
     if terms.snapshot is None:
         return lambda request: Planned(None, unclaimed, request, request)
-    table = compile_table(terms.snapshot)
+    table, parser = compile_table(terms.snapshot), RequestParser()
     rules = {route.name: _rules(route.compare, ignore, terms.today) for route in terms.snapshot.routes}
 
     def plan(request: CapturedRequest) -> Planned | str:
-        claim = _claim(table, request)
+        claim = _claim(table, parser, request)
         if only is None:
             name = claim.route.name if claim else None
             return Planned(name, rules[name] if name else unclaimed, request, request)
@@ -230,13 +230,13 @@ def _rules(compare: Compare, ignore: tuple[IgnoreRule, ...], today: date) -> Rul
         raise OperationError(Code.INVALID, str(error)) from None
 
 
-def _claim(table: RouteTable, request: CapturedRequest) -> CompiledRoute | None:
+def _claim(table: RouteTable, parser: RequestParser, request: CapturedRequest) -> CompiledRoute | None:
     """The route that would claim it; none where the proxy would refuse the request."""
     version = "1.1" if any(name.lower() == "host" for name, _ in request.fields) else "1.0"
     lines = [f"{request.method} {request.target} HTTP/{version}"]
     lines += [f"{name}: {value}" for name, value in request.fields if name.lower() not in _FRAMING]
     try:
-        head = RequestParser().parse("\r\n".join(lines).encode("latin-1", "replace"))
+        head = parser.parse("\r\n".join(lines).encode("latin-1", "replace"))
     except Refusal:
         return None
     return table.match(head)

@@ -111,7 +111,7 @@ async def _run(
     try:
         await run.run(in_order(read_capture(plan.capture, say)), moved)
     finally:
-        if run.result.position < total:
+        if run.result.position < total and run.result.seconds:  # where nothing was answered, nothing is behind us
             _keep_position(plan, run.result.position, remap)
     position_file(plan.capture).unlink(missing_ok=True)
     return run.result

@@ -148,4 +148,3 @@ def test_a_system_that_is_not_there_exits_3(server, shops, capture):
     compared = server.cli("compare", "--left", shops[0].url, "--right", nowhere, "--crawl", "/")
     replayed = server.cli("replay", str(capture), "--to", nowhere, "--allow-writes", "--rate", "50x")
     assert (compared.returncode, replayed.returncode) == (3, 3)
-    assert (server.folder / "capture.jsonl.position").stat().st_mode & 0o777 == 0o600
