@@ -27,7 +27,7 @@ def capture(tmp_path: Path) -> Path:
 
 
 def plan(capture: Path, to: str, *, resume: bool = False, output: Path | None = None) -> ReplayPlan:
-    return ReplayPlan(capture, to, Pace(speed=1000), 4, 5.0, (), False, resume, output, Redaction(), {})
+    return ReplayPlan(capture, to, Pace(speed=1000), 1, 5.0, (), False, resume, output, Redaction(), {})
 
 
 def done(plan: ReplayPlan):
