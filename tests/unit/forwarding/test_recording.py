@@ -2,6 +2,7 @@
 
 import pytest
 
+from proxy.config.compare import Shadow
 from proxy.forwarding.recording import MAX_BODY_BYTES, Recorder, Wanted
 from tests.support.fakes import World
 from tests.support.routing import route, snapshot
@@ -14,7 +15,7 @@ class Recorded(World):
     """A world in which what was recorded can be looked at."""
 
     def __init__(self, wanted=None, *, stage="legacy", room=True):
-        super().__init__(snapshot(route("svc", "/svc/**", stage=stage)))
+        super().__init__(snapshot(route("svc", "/svc/**", stage=stage, shadow=Shadow() if stage == "shadow" else None)))
         self.taken = []
         take = lambda exchange, lost: room and not self.taken.append((exchange, dict(lost)))  # noqa: E731 - one line
         self.recorder = self.forwarder.recorder = Recorder(wanted or Wanted(), take)
@@ -97,3 +98,27 @@ def test_a_connection_that_was_there_before_is_recorded_too():
         client.sends(get("/svc/x"))
         world.upstreams[-1].sends(answer(body=b"ok"))
         assert len(world.taken) == 1
+
+
+def test_a_request_that_is_copied_is_recorded_as_well_each_by_itself():
+    with Recorded(stage="shadow") as world:
+        pairs = []
+        world.forwarder.mirrors.hand_over = lambda pair, _failure: not pairs.append(pair)
+        world.forwarder.mirrors.ask_again({"svc": 0.0})
+        client = world.client()
+        client.sends(get("/svc/x"))
+        for upstream in world.upstreams:
+            upstream.sends(answer(body=b"ok"))
+        assert read(client.received).body == b"ok"
+        assert [sorted(pair.answers) for pair in pairs] == [["legacy", "service"]]
+        assert [sorted(exchange.answers) for exchange, _ in world.taken] == [["legacy"]]
+        assert (world.recorder.held_bytes, world.forwarder.mirrors.held_bytes) == (0, 0)
+
+
+def test_one_whose_client_leaves_is_counted_and_forgotten():
+    with Recorded() as world:
+        client = world.client()
+        client.sends(get("/svc/x"))
+        client.vanishes()
+        assert world.taken == []
+        assert world.recorder.lost == {"no_answer": 1}
