@@ -267,7 +267,10 @@ class Forwarder:
     async def _tick_for_ever(self) -> None:
         ticks = 0
         while True:
-            self.tick(second=ticks % round(1 / TICK_SECONDS) == 0)
+            try:
+                self.tick(second=ticks % round(1 / TICK_SECONDS) == 0)
+            except Exception:  # without it nothing here would ever end by time again
+                logger.exception("time limits could not be looked at")
             ticks += 1
             await asyncio.sleep(TICK_SECONDS)
 
@@ -280,7 +283,7 @@ class Forwarder:
             for one in self.in_flight
             if now - one.since > _limit(one, idle) or now - one.started > one.plan.seconds.total
         ]:
-            exchange.expire()
+            self._expire(exchange)
         if self.access_log is not None:
             self.access_log.flush_soon()
         if second:
@@ -290,6 +293,13 @@ class Forwarder:
                 client.sweep(now)
             for pool in self._upstreams.pools():
                 pool.expire(now)
+
+    def _expire(self, exchange: Exchange) -> None:
+        try:
+            exchange.expire()
+        except Exception:  # a defect in one must not take the time limits from all others
+            logger.exception("request %s could not be ended in time", exchange.request_id.decode("ascii"))
+            self.in_flight.discard(exchange)
 
 
 def _refused(refusal: Refusal, peer: str, request_id: bytes, revision: str) -> AccessRecord:

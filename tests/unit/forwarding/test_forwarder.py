@@ -247,3 +247,18 @@ def test_the_connection_limit_follows_a_reload(world):
     world.client()
     second = world.client()
     assert read(second.received).outcome == "connection_limit"
+
+
+def test_a_request_that_cannot_be_ended_takes_no_time_limit_from_the_others(world, caplog):
+    def fail():
+        raise RuntimeError("a defect")
+
+    clients = [world.client() for _ in range(3)]
+    for client in clients:
+        client.sends(get("/svc/x"))
+    next(iter(world.forwarder.in_flight)).expire = fail
+    world.passes(31)
+    assert sorted(bool(client.received) for client in clients) == [False, True, True]
+    assert caplog.text.count("could not be ended in time") == 1
+    world.passes(1)
+    assert caplog.text.count("could not be ended in time") == 1
