@@ -17,6 +17,7 @@ from __future__ import annotations
 from collections.abc import Generator
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Final
 
 from proxy.resilience.balancing import Balancer, Draw
 from proxy.resilience.deadline import Deadline
@@ -92,6 +93,9 @@ class Means:
     draw: Draw
 
 
+LONGEST_WAIT: Final = 1.0
+"""Seconds of a Retry-After that are waited for when nobody else is there to ask. The client is told of longer ones."""
+
 Step = Try | Pause | GiveUp
 Steps = Generator[Step, "Failed | float", None]
 
@@ -104,9 +108,11 @@ def retrying(means: Means, request: Repeatable, deadline: Deadline, tried: Endpo
     settings, seen, failed = means.settings, [tried], first
     while True:
         now = failed.at
-        pause = _pause(settings.base, len(seen), failed.failure, means.draw())
+        endpoint = means.balancer.choose(now, request.key, seen)
+        asked = (failed.failure.retry_after or 0.0) if endpoint in seen else 0.0  # the wish of those who were asked
+        pause = max(backoff(settings.base, len(seen), means.draw()), asked)
         reason = _refuses(settings, request, len(seen), failed.failure)
-        if reason is None and not deadline.fits(pause, now):
+        if reason is None and (asked > LONGEST_WAIT or not deadline.fits(pause, now)):
             reason = Reason.DEADLINE
         if reason is None and not means.budget.withdraw(now):
             reason = Reason.BUDGET
@@ -116,8 +122,7 @@ def retrying(means: Means, request: Repeatable, deadline: Deadline, tried: Endpo
             now = resumed
             if not deadline.fits(0.0, now):
                 reason = Reason.DEADLINE
-        endpoint = means.balancer.choose(now, request.key, seen) if reason is None else None
-        if endpoint is None:
+        if reason is not None or endpoint is None:
             yield GiveUp(reason or Reason.NO_ENDPOINT)
             return
         seen.append(endpoint)
@@ -137,8 +142,3 @@ def _refuses(settings: RetrySettings, request: Repeatable, tries: int, failure: 
     ):
         return Reason.NOT_REPEATABLE
     return Reason.ATTEMPTS if tries >= settings.attempts else None
-
-
-def _pause(base: float, tries: int, failure: Failure, draw: float) -> float:
-    """The backoff, or what the answer asked for where that is longer."""
-    return max(backoff(base, tries, draw), failure.retry_after or 0.0)

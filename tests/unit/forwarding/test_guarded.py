@@ -164,12 +164,18 @@ def test_retries_stay_within_their_budget():
 
 
 def test_retry_after_is_waited_for_or_the_answer_passed_on():
-    with World(shop(timeouts=Timeouts(response=timedelta(seconds=3)))) as world:
+    with World(shop((1,), retry=Retry())) as world:
         client = world.client()
         client.sends(get("/svc/x"))
         world.upstreams[0].sends(answer("503 Service Unavailable", "Retry-After: 60"))
         assert read(client.received).status == 503
         assert len(world.upstreams) == 1
+    with World(shop()) as world:
+        client = world.client()
+        client.sends(get("/svc/x"))
+        world.upstreams[0].sends(answer("503 Service Unavailable", "Retry-After: 60"))
+        world.upstreams[1].sends(answer(body=b"here"))
+        assert read(client.received).body == b"here"
 
 
 def test_the_whole_has_a_limit_whatever_its_tries_do():

@@ -156,16 +156,21 @@ def test_a_pause_that_took_longer_than_there_was_time_ends_it() -> None:
 
 @pytest.mark.parametrize(
     ("retry_after", "step"),
-    [(0.0, Pause(0.05)), (0.01, Pause(0.05)), (2.0, Pause(2.0)), (5.0, GiveUp(Reason.DEADLINE))],
+    [(0.0, Pause(0.05)), (0.01, Pause(0.05)), (1.0, Pause(1.0)), (1.1, GiveUp(Reason.DEADLINE))],
 )
-def test_an_answer_that_asks_to_wait_is_waited_for_or_there_is_no_retry(retry_after: float, step: Step) -> None:
-    steps = Upstream().steps(Failure(status=503, retry_after=retry_after), deadline=Deadline(100.0, total=5.0))
+def test_the_only_endpoint_is_waited_for_as_it_asks_or_the_client_is_told(retry_after: float, step: Step) -> None:
+    steps = Upstream(endpoints=1).steps(Failure(status=503, retry_after=retry_after))
     assert next(steps) == step
 
 
+def test_what_one_endpoint_asks_for_keeps_nobody_from_another() -> None:
+    assert next(Upstream().steps(Failure(status=503, retry_after=60.0))) == Pause(0.05)
+
+
 def test_nobody_waits_longer_for_a_retry_than_for_an_answer() -> None:
-    deadline = Deadline(100.0, attempt=30.0)
-    assert reason(Upstream().steps(Failure(status=503, retry_after=60.0), deadline=deadline)) is Reason.DEADLINE
+    deadline = Deadline(100.0, attempt=0.5)
+    steps = Upstream(endpoints=1).steps(Failure(status=503, retry_after=0.9), deadline=deadline)
+    assert reason(steps) is Reason.DEADLINE
 
 
 def test_the_only_endpoint_is_tried_again() -> None:
