@@ -79,7 +79,8 @@ def recall_counts(path: Path, groups: Iterable[Group], since: datetime) -> dict[
 
 def _counts(connection: sqlite3.Connection, asked: tuple[str, str, int]) -> Counts:
     outcomes = dict(connection.execute(_OUTCOMES, asked).fetchall())
-    fields = (FieldCount(*row, None) for row in connection.execute(_FIELDS, asked))
+    rows = connection.execute(_FIELDS, asked)
+    fields = (FieldCount(path, kind, raw, noise, None) for path, kind, raw, noise in rows)
     return counts_of(RouteCount(outcomes, tuple(fields)))
 
 
