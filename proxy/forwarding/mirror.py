@@ -60,12 +60,16 @@ class Mirror:
         self._route = route
         self._mirrors = mirrors
         self._most = self._queue = 1
+        self._methods: frozenset[str] = frozenset()
         self._in_flight = 0
         self._waiting: deque[Pair] = deque()
         self.again_share = 1.0
         """Of the pairs, those whose primary is asked again, to learn what it differs in from itself."""
 
     def adapt(self, written: Shadow, workers: int) -> None:
+        if written.methods != self._methods:
+            self.retire()  # what waits might not be copied any more
+        self._methods = written.methods
         self._most = ceil(written.max_in_flight / workers)
         self._queue = ceil(written.queue / workers)
 

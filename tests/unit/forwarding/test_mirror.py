@@ -285,6 +285,16 @@ def test_a_reload_that_ends_the_mirroring_lets_go_of_what_waits():
         assert world.outcomes() == {"gone": 1, "answered": 1}
 
 
+def test_a_reload_that_copies_other_methods_lets_go_of_what_waits():
+    with Mirrored(shop(max_in_flight=1, allow_writes=True)) as world:
+        world.sends(get("/svc/1"))
+        world.sends(request("POST /svc/2", "Content-Length: 2", body=b"hi"))
+        world.swaps(shop(max_in_flight=1))
+        assert world.outcomes() == {"gone": 1}
+        world.side(SERVICE).sends(answer())
+        assert b"POST" not in world.side(SERVICE).received
+
+
 def test_a_monolith_that_answered_in_the_services_place_is_not_compared_with_itself():
     one = route("svc", "/svc/**", shadow=Shadow(), fallback=Fallback())
     with Mirrored(snapshot(one)) as world:
