@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final
 from proxy import clock
 from proxy.config.compare import Shadow
 from proxy.config.model import Snapshot
+from proxy.forwarding.outcome import Outcome
 from proxy.forwarding.pair import End, Pair
 from proxy.observability.counters import Counters
 from proxy.routing.mirror import is_mirrored
@@ -25,6 +26,7 @@ from proxy.wire.exchange import Exchange as Captured
 
 if TYPE_CHECKING:
     from proxy.forwarding.exchange import Exchange
+    from proxy.forwarding.group import UpstreamGroup
     from proxy.forwarding.plan import Plan
 
 MAX_HELD_BYTES: Final = 16 * 1024 * 1024
@@ -49,8 +51,14 @@ class MirrorPlan(PairPlan):
     """How requests with one decision are copied."""
 
     mirror: Mirror
+    other: UpstreamGroup  # the one that is compared with
     sample: float
     methods: frozenset[str]
+
+    def is_left_alone(self, now: float) -> bool:
+        """Whether a copy would be refused in any case. Then nothing need be kept for it."""
+        breaker = self.other.breaker
+        return breaker is not None and breaker.is_resting(now)
 
 
 class Mirror:
@@ -83,6 +91,8 @@ class Mirror:
             self.count(End.UPGRADE)
         elif clock.draw() >= plan.sample:
             self.count(End.NOT_SAMPLED)
+        elif plan.is_left_alone(exchange.started):
+            self.count(Outcome.BREAKER_OPEN)
         else:
             return Pair(self, plan, exchange)
         return None

@@ -200,11 +200,14 @@ class _Planner:
         assert shadow is not None
         assert other is not None
         seconds = shadow.timeout.total_seconds()
+        copy = self._plan_copy(other, claim, seconds, plan.split)
+        assert copy.group is not None
         plan.mirror = MirrorPlan(
             mirror=self._mirrors[route.name],
+            other=copy.group,
             primary=primary.value,
             copies={
-                other.side.value: self._plan_copy(other, claim, seconds, plan.split),
+                other.side.value: copy,
                 AGAIN: self._plan_copy(plan.decision, claim, seconds, plan.split),
             },
             sample=shadow.sample,

@@ -127,6 +127,10 @@ class Breaker:
         self.refused_total += 1
         return None
 
+    def is_resting(self, now: float) -> bool:
+        """Whether nobody would be admitted: it is open, and not for long enough. Asking changes nothing."""
+        return self.state is State.OPEN and now - self._since < self._settings.try_again_after
+
     def record(self, permit: int, failed: bool, now: float) -> None:
         """What the exchange with this permit came to."""
         if permit == self.era:

@@ -245,6 +245,10 @@ def test_a_service_that_cannot_be_reached_is_told_and_then_left_alone():
         assert world.outcomes() == {"connect_error": 20, "breaker_open": 1}
         world.passes(1.1)
         assert world.requests() == [["svc", "legacy", "stage", "2xx", 21]]
+        asked = len(world.network.asked)
+        world.passes(4)
+        world.sends(get("/svc/x"))
+        assert world.network.asked[asked:].count(("127.0.0.1", SERVICE)) == 1, "after five seconds a copy finds out"
 
 
 def test_pairs_that_nobody_takes_are_counted():

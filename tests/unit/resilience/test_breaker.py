@@ -94,6 +94,14 @@ def test_while_it_is_open_nobody_is_let_through() -> None:
     assert (found.opened_total, found.refused_total) == (1, 3)
 
 
+def test_whether_it_rests_can_be_asked_without_taking_the_probe() -> None:
+    found = opened()
+    assert (found.is_resting(104.9), found.is_resting(105.0)) == (True, False)
+    assert found.admit(105.0, REFUSED) is not None
+    assert not found.is_resting(105.0)
+    assert not breaker().is_resting(0.0)
+
+
 def test_those_refused_are_told_when_it_may_be_worth_asking_again() -> None:
     found = opened(100.0, try_again_after=5.0)
     assert [found.retry_after(at) for at in (100.0, 104.0, 109.0)] == [5.0, 1.0, 0.0]
