@@ -22,6 +22,7 @@ COMMANDS = {
     "compare": ("proxy.cli.compare", "Ask two systems the same, and say in what their answers differ."),
     "record": ("proxy.cli.record", "Write live traffic into a capture."),
     "replay": ("proxy.cli.replay", "Ask a system what was recorded of another."),
+    "export": ("proxy.cli.export", "Turn a capture into a HAR, or a HAR into a capture."),
     "ignore": ("proxy.cli.ignore", "Let a difference of a route count no more."),
     "schema": ("proxy.cli.schema", "Print the JSON Schema of routes.yaml."),
     "reload": ("proxy.cli.reload", "Let the running server read its file again."),

@@ -18,7 +18,6 @@ from proxy.comparison.capture_file import read_capture
 from proxy.comparison.capture_format import BadCapture
 from proxy.comparison.crawl import Crawl
 from proxy.comparison.generated import NotGenerated, generate
-from proxy.comparison.har import MAX_HAR_BYTES, from_har
 from proxy.comparison.report import Report
 from proxy.comparison.rules import Rules, compile_rules
 from proxy.comparison.side_by_side import Plan, Planned, SideBySide, Unreachable
@@ -27,6 +26,7 @@ from proxy.config.compare import DEFAULT_COMPARE, Compare, IgnoreRule
 from proxy.config.model import HeaderEdits, HostHeader, Route, Snapshot, Upstream
 from proxy.config.refused import Refused
 from proxy.operations.errors import Code, OperationError
+from proxy.operations.export import read_har
 from proxy.operations.ignore import read_subject
 from proxy.routing.claim import CompiledRoute
 from proxy.routing.expression import compile_expression
@@ -38,7 +38,6 @@ from proxy.wire.request import RequestParser
 
 Say = Callable[[str], None]
 Progress = Callable[[int, int], None]
-TOO_MANY_BYTES: Final = f"larger than {MAX_HAR_BYTES // 1024 // 1024} MiB"
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,19 +164,10 @@ def _listed(requests: Requests, say: Say) -> Iterable[CapturedRequest]:
     if requests.capture:
         return (exchange.request for exchange in read_capture(requests.capture, say))
     if requests.har:
-        return _read_har(requests.har)
+        exchanges, _ = read_har(requests.har)
+        return [exchange.request for exchange in exchanges]
     assert requests.openapi is not None
     return generate(requests.openapi)
-
-
-def _read_har(path: Path) -> Iterable[CapturedRequest]:
-    if path.stat().st_size > MAX_HAR_BYTES:
-        raise OperationError(Code.INVALID, f"{path}: {TOO_MANY_BYTES}")
-    try:
-        exchanges, _ = from_har(path.read_bytes())
-    except BadCapture as error:
-        raise OperationError(Code.INVALID, f"{path}: {error}") from None
-    return [exchange.request for exchange in exchanges]
 
 
 # By which rules
