@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: help install demo test brokers chaos lint bench lock clean
+.PHONY: help install demo test brokers chaos applications lint bench lock clean
 
 help: ## show this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,6 +31,9 @@ brokers: install ## the buses' contract on every broker there is, also on the on
 
 chaos: install ## the whole shop under fire: processes killed for minutes on end. SEED=n repeats what was drawn
 	CHAOS=1 CHAOS_SEED=$(SEED) $(BIN)/python -m pytest -s tests/chaos $(if $(ONLY),-k $(ONLY))
+
+applications: install ## httpbin and Wagtail, direct and behind the proxy, compared over a crawl (a minute; own environment)
+	$(BIN)/python scripts/compare_real_applications.py
 
 lint: install ## ruff, mypy --strict, import contracts
 	$(BIN)/ruff check .
