@@ -20,6 +20,7 @@ from proxy.control.link import Decoder
 from proxy.control.worker import Options, Worker, raise_file_limit
 from proxy.forwarding.known_endpoints import Known
 from proxy.forwarding.mirror import HandOver
+from proxy.forwarding.recording import TakeRecorded, Wanted
 from proxy.observability.log import Log
 from tests.support.control import Stage, snapshot, stage, until
 
@@ -34,6 +35,7 @@ class Engine:
         self.known: dict[str, Known] = {}
         self.shares: dict[str, float] = {}
         self.hand_over: HandOver | None = None
+        self.wanted: Wanted | None = None
         self._drained = asyncio.Event()
 
     def hand_pairs_to(self, take: HandOver) -> None:
@@ -41,6 +43,9 @@ class Engine:
 
     def ask_again(self, shares: Mapping[str, float]) -> None:
         self.shares = dict(shares)
+
+    def record(self, wanted: Wanted | None, _take: TakeRecorded) -> None:
+        self.wanted = wanted
 
     def prepare(self, new: Snapshot) -> Callable[[], None]:
         def swap() -> None:
