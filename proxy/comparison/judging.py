@@ -13,10 +13,10 @@ from proxy.comparison.compare import compare
 from proxy.comparison.difference import Comparison, Difference, Kind
 from proxy.comparison.rules import Rules, compile_rules
 from proxy.comparison.tally import Judged, rules_name
+from proxy.comparison.telling import in_words_of, shown_path
 from proxy.config.model import Route, Snapshot, Stage
 from proxy.wire.exchange import AGAIN, LEGACY, SERVICE, Exchange, value
 from proxy.wire.redaction import Redactor
-from proxy.wire.redaction.marks import MARK, PLAIN
 
 MAX_PATHS: Final = 4096
 """Field paths of which it is remembered how they are shown."""
@@ -65,7 +65,8 @@ class Judge:
         example = None
         if found.differences and wants_example(terms.route.name, terms.name, found):
             example = self._redactor.redact(exchange)
-            found = self._told(compared, _compared(example, failure, terms))
+            masked = _compared(example, failure, terms).differences
+            found = replace(compared, differences=in_words_of(masked, compared.differences, self._path))
         return Judged(exchange.at, terms.route.name, terms.name, found, again and self._bare(again), example)
 
     def _bare(self, comparison: Comparison) -> Comparison:
@@ -78,25 +79,13 @@ class Judge:
             ),
         )
 
-    def _told(self, compared: Comparison, masked: Comparison) -> Comparison:
-        """The differences of `compared`, in the words of `masked`; what is not there is a secret as a whole."""
-        words = {(each.kind, each.place): each for each in masked.differences}
-        told = []
-        for each in compared.differences:
-            found = words.get((each.kind, each.place))
-            left, right = (found.left, found.right) if found else (each.left and PLAIN, each.right and PLAIN)
-            told.append(Difference(each.kind, self._path(each.path), left, right, self._path(each.place)))
-        return replace(compared, differences=tuple(told))
-
     def _path(self, path: str) -> str:
-        """A path without the keys that look like secrets. Names of fields and cookies are none."""
-        if path.startswith("header:"):
-            return path
+        """As it is shown. Masking costs more than remembering."""
         found = self._shown.get(path)
         if found is None:
             if len(self._shown) >= MAX_PATHS:
                 self._shown.clear()
-            found = self._shown[path] = MARK.sub("*", self._redactor.text(path))
+            found = self._shown[path] = shown_path(path, self._redactor)
         return found
 
 

@@ -6,7 +6,7 @@ comes from a second comparison, of the masked answers.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 from proxy.comparison.compare import compare
@@ -29,16 +29,25 @@ def tell(
     masked = redactor.redact(exchange)
     left, right = (masked.answers.get(side) for side in sides)
     again = compare(left, right, rules, hosts=hosts).differences if left and right else ()
-    shown = {(one.kind, one.place): one for one in again}
-    return masked, tuple(_told(one, shown.get((one.kind, one.place)), redactor) for one in found.differences)
+    return masked, in_words_of(again, found.differences, lambda path: shown_path(path, redactor))
 
 
-def _told(one: Difference, shown: Difference | None, redactor: Redactor) -> Difference:
-    path, place = (_path(path, redactor) for path in (one.path, one.place))
-    left, right = (shown.left, shown.right) if shown else (one.left and PLAIN, one.right and PLAIN)
-    return replace(one, path=path, place=place, left=left, right=right)
+def in_words_of(
+    masked: Iterable[Difference], found: Iterable[Difference], show: Callable[[str], str]
+) -> tuple[Difference, ...]:
+    """Each difference that was found with the texts of the masked answers; what is not there is a secret as a whole.
+
+    `show` gives the form in which a path is shown.
+    """
+    words = {(one.kind, one.place): one for one in masked}
+    return tuple(_told(one, words.get((one.kind, one.place)), show) for one in found)
 
 
-def _path(path: str, redactor: Redactor) -> str:
+def shown_path(path: str, redactor: Redactor) -> str:
     """A path without keys that look like secrets. Names of fields and cookies are none."""
     return path if path.startswith("header:") else MARK.sub("*", redactor.text(path))
+
+
+def _told(one: Difference, words: Difference | None, show: Callable[[str], str]) -> Difference:
+    left, right = (words.left, words.right) if words else (one.left and PLAIN, one.right and PLAIN)
+    return replace(one, path=show(one.path), place=show(one.place), left=left, right=right)

@@ -86,7 +86,7 @@ class _Named(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(self.server.answer)
 
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class names it so
+    def log_message(self, *_: Any) -> None:
         pass
 
 

@@ -17,8 +17,13 @@ class Recorded(World):
     def __init__(self, wanted=None, *, stage="legacy", room=True):
         super().__init__(snapshot(route("svc", "/svc/**", stage=stage, shadow=Shadow() if stage == "shadow" else None)))
         self.taken = []
-        take = lambda exchange, lost: room and not self.taken.append((exchange, dict(lost)))  # noqa: E731 - one line
-        self.recorder = self.forwarder.recorder = Recorder(wanted or Wanted(), take)
+        self.room = room
+        self.recorder = self.forwarder.recorder = Recorder(wanted or Wanted(), self.take)
+
+    def take(self, exchange, lost):
+        if self.room:
+            self.taken.append((exchange, dict(lost)))
+        return self.room
 
     def asks(self, data, reply=None):
         client = self.client()

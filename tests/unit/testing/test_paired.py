@@ -29,7 +29,7 @@ def own(placeholders: Placeholders, value: Any) -> tuple[Any, Any]:
     ("make", "legacy", "service"),
     [
         (lambda one: f"/orders/{one}/items?of={one}", "/orders/7/items?of=7", "/orders/9/items?of=9"),
-        (lambda one: "/orders/{}".format(one), "/orders/7", "/orders/9"),  # noqa: UP032 - what users may write
+        ("/orders/{}".format, "/orders/7", "/orders/9"),
         (lambda one: f"{one:04d}", "0007", "0009"),
         (lambda one: f"<{one}>".encode(), b"<7>", b"<9>"),
         (lambda one: b"\xff" + str(one).encode(), b"\xff7", b"\xff9"),
@@ -64,8 +64,8 @@ def test_a_text_of_another_session_is_refused_rather_than_sent(placeholders: Pla
 
 def test_a_comparison_holds_when_it_holds_on_both_sides(pair: Pair) -> None:
     assert pair(200, 200) == 200
-    assert not pair(200, 500) == 200  # noqa: SIM201 - the operator is what is tested
-    assert not pair(200, 500) != 200  # noqa: SIM202
+    assert (pair(200, 500) == 200) is False
+    assert (pair(200, 500) != 200) is False
     assert pair(200, 201) != 500
     assert pair(200, 201) < 300
     assert pair(200, 201) <= 201
@@ -73,7 +73,7 @@ def test_a_comparison_holds_when_it_holds_on_both_sides(pair: Pair) -> None:
     assert pair(200, 400) >= 200
     assert not pair(200, 400) > 200
     assert pair(3, 4) == pair(3, 4)
-    assert not pair(3, 4) == pair(4, 3)  # noqa: SIM201
+    assert (pair(3, 4) == pair(4, 3)) is False
     assert "b" in pair(["a", "b"], ["b"])
     assert "a" not in pair(["a", "b"], ["b"])
     assert pair(1, 2) in pair([1], [2])
