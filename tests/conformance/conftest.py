@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.conformance.case import Engine, Gateway
-from tests.conformance.engines import DRAIN, ENGINES, PEERS, TRUST, Backends, never_accepting, started
+from tests.conformance.engines import DRAIN, ENGINES, LONG_DRAIN, PEERS, TRUST, Backends, never_accepting, started
 from tests.support.processes import free_port
 from tests.support.raw_upstream import RawUpstream
 
@@ -95,6 +95,13 @@ def draining_engine(engine: Engine, backends: Backends, tmp_path: Path) -> Itera
 
 
 @pytest.fixture
+def patient_engine(engine: Engine, backends: Backends, tmp_path: Path) -> Iterator[Engine]:
+    """As `draining_engine`, with a limit that nothing here reaches."""
+    with started(engine.name, tmp_path, backends, listen=LONG_DRAIN) as running:
+        yield running
+
+
+@pytest.fixture
 def crowded_engine(engine: Engine, backends: Backends, tmp_path: Path) -> Iterator[Engine]:
     """An engine that takes no more than four connections."""
     with started(engine.name, tmp_path, backends, connections=4) as running:
@@ -118,6 +125,12 @@ async def trusting(trusting_engine: Engine, scripted: RawUpstream) -> AsyncItera
 @pytest.fixture
 async def draining(draining_engine: Engine, scripted: RawUpstream) -> AsyncIterator[Gateway]:
     async for opened in _opened(draining_engine, scripted):
+        yield opened
+
+
+@pytest.fixture
+async def patient(patient_engine: Engine, scripted: RawUpstream) -> AsyncIterator[Gateway]:
+    async for opened in _opened(patient_engine, scripted):
         yield opened
 
 

@@ -68,6 +68,9 @@ TRUST = """\
 
 DRAIN_TIMEOUT = 4.0
 DRAIN = "  drain_timeout: 4s"
+LONG_DRAIN_TIMEOUT = 40.0
+LONG_DRAIN = "  drain_timeout: 40s"
+"""So long that a drain which ends by its limit cannot be mistaken for one that had nothing to wait for."""
 
 
 def write_routes(folder: Path, public: int, backends: Backends, listen: str, connections: int) -> Path:

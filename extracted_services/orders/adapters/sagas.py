@@ -79,7 +79,10 @@ class SagaRunner:
                 await self._beat(GONE)
 
     async def start(self, saga: Begun) -> None:
-        await self._functions.start("saga", _name(saga), *astuple(saga))
+        try:
+            await self._functions.start("saga", _name(saga), *astuple(saga))
+        except Exception as failure:  # the journal is busy or away, which nobody who orders can help
+            logger.warning("saga %s is started later: %s", saga.id, failure, extra={"fields": {"saga": saga.id}})
 
     async def tidy(self) -> None:
         """Remove what nobody needs any more."""

@@ -125,7 +125,10 @@ class Sagas(Protocol):
     """Runs sagas, durably."""
 
     async def start(self, saga: "Begun") -> None:
-        """Set a saga going that a transaction has begun; nothing happens to one that runs."""
+        """Set a saga going that a transaction has begun; nothing happens to one that runs.
+
+        Raises nothing: one that cannot be started now is started a few seconds later.
+        """
 
 
 class ServiceUnavailable(Exception):

@@ -1,6 +1,7 @@
 """The runner of sagas on a real journal: what was never started, what is stuck, what is old."""
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -9,6 +10,7 @@ from uuid import uuid4
 import httpx
 import pytest
 from sqlalchemy import insert, select, update
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from extracted_services.chassis.database import open_engine, reading, writing
@@ -75,10 +77,24 @@ def book(engine: AsyncEngine) -> SqlSagaBook:
     return SqlSagaBook(engine, now)
 
 
+class BusyJournal(DurableFunctions):
+    """Starts nothing the first time."""
+
+    refused = 0
+
+    async def start(self, name: str, function_id: str, *arguments: str | int | None) -> None:
+        if not self.refused:
+            self.refused += 1
+            raise OperationalError("INSERT", {}, sqlite3.OperationalError("database is locked"))
+        await super().start(name, function_id, *arguments)
+
+
 @asynccontextmanager
-async def running(engine: AsyncEngine, shop: Shop) -> AsyncIterator[SagaRunner]:
+async def running(
+    engine: AsyncEngine, shop: Shop, journal: type[DurableFunctions] = DurableFunctions
+) -> AsyncIterator[SagaRunner]:
     name = f"runner-{uuid4()}"
-    functions = DurableFunctions(journal_url(engine.url), name)
+    functions = journal(journal_url(engine.url), name)
     runner = SagaRunner(
         [shop.story], engine, functions, name=name, now=now, notify=lambda order_id: None, patience=QUICK
     )
@@ -146,6 +162,15 @@ async def test_a_saga_that_was_begun_and_never_started_is_found(engine: AsyncEng
     async with writing(engine) as connection:
         await connection.execute(update(sagas).values(updated_at=now() - timedelta(seconds=6)))
     async with running(engine, Shop()):
+        await until(book, saga, State.DONE)
+
+
+async def test_a_saga_that_the_journal_does_not_take_is_started_later(engine: AsyncEngine, book: SqlSagaBook) -> None:
+    async with running(engine, Shop(), BusyJournal) as runner:
+        saga = await begin(engine)
+        await runner.start(saga)
+        async with writing(engine) as connection:
+            await connection.execute(update(sagas).values(updated_at=now() - timedelta(seconds=6)))
         await until(book, saga, State.DONE)
 
 
