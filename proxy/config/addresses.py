@@ -86,6 +86,11 @@ def endpoint(value: object) -> Endpoint:
     return Endpoint(scheme, where, port, _prefix(match["path"]))
 
 
+def http_url(value: object) -> str:
+    """An address that is asked for as it stands, such as a hook's; as an upstream's URL."""
+    return endpoint(value).url
+
+
 def _authority(authority: str, value: object, default_port: int) -> tuple[str, int]:
     match = _HOST_AND_PORT.fullmatch(authority)
     where = host(match["host"] if match else authority)

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from proxy.config.assemble_compare import assemble_compare, assemble_shadow
+from proxy.config.assemble_moving import assemble_moving
 from proxy.config.assemble_upstream import assemble_upstream
 from proxy.config.decode import Draft
 from proxy.config.model import (
@@ -96,6 +97,7 @@ def _route(written: RouteSection, defaults: DefaultsSection, document: Document,
         compare=assemble_compare(
             {("defaults", "compare"): defaults.compare, ("routes", index, "compare"): written.compare}, document
         ),
+        moving=assemble_moving(written, defaults),
         group=written.group,
         owner=written.owner,
         place=document.place(("routes", index)),

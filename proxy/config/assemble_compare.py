@@ -35,9 +35,9 @@ def assemble_compare(written: Mapping[Location, CompareSection | None], document
 
 
 def assemble_shadow(written: ShadowSection | None, stage: Stage) -> Shadow | None:
-    """A route at stage shadow is shadowed, whether or not it says how."""
+    """A route at stage shadow or canary is shadowed, whether or not it says how."""
     if written is None:
-        return DEFAULT_SHADOW if stage is Stage.SHADOW else None
+        return DEFAULT_SHADOW if stage in (Stage.SHADOW, Stage.CANARY) else None
     return Shadow(
         sample=written.sample,
         max_in_flight=written.max_in_flight,

@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from proxy.config.model import Discover, DiscoverKind, Timeouts, Upstream, UpstreamTls
+from proxy.config.moving import Sync
 from proxy.config.outcomes import merge
 from proxy.config.place import Place
 from proxy.config.policy import Balance, Breaker, Bulkhead, Eject, HealthCheck, Retry
@@ -34,6 +35,7 @@ def assemble_upstream(name: str, written: UpstreamSection, base_dir: Path, place
         slow_start=written.slow_start,
         health=_health(written.health) if written.health else None,
         discover=_discover(written.discover, base_dir, written.tls is not None) if written.discover else None,
+        sync=Sync(written.sync.path, written.sync.token) if written.sync else None,
         sandboxed=written.sandboxed,
         place=place,
     )

@@ -9,6 +9,7 @@ from datetime import date, timedelta
 from enum import StrEnum
 
 from proxy.config.compare import DEFAULT_COMPARE, Compare, Shadow
+from proxy.config.moving import DEFAULT_MOVING, Moving, Sync
 from proxy.config.place import Place
 from proxy.config.policy import (
     DEFAULT_BALANCE,
@@ -33,6 +34,7 @@ class Stage(StrEnum):
 
     LEGACY = "legacy"
     SHADOW = "shadow"
+    CANARY = "canary"
     CUTOVER = "cutover"
     RETIRED = "retired"
 
@@ -191,6 +193,7 @@ class Upstream:
     slow_start: timedelta = timedelta(0)
     health: HealthCheck | None = None
     discover: Discover | None = None
+    sync: Sync | None = None
     sandboxed: bool = False  # whether what it is asked to write may be written for nothing
     place: Place | None = None
 
@@ -274,8 +277,9 @@ class Route:
     fallback: Fallback | None = None
     rate_limit: RateLimit | None = None
     aggregate: tuple[AggregatePart, ...] = ()  # in the order of the answer; such a route has no `to`
-    shadow: Shadow | None = None  # always there at stage shadow; at cutover the monolith is the one that is shadowed
+    shadow: Shadow | None = None  # always there at shadow and canary; at cutover the monolith is the one shadowed
     compare: Compare = DEFAULT_COMPARE
+    moving: Moving = DEFAULT_MOVING
     group: str | None = None
     owner: str | None = None
     place: Place | None = None

@@ -14,6 +14,7 @@ from proxy.config.patterns import rewrite_problem
 from proxy.config.place import Place
 from proxy.config.rules_aggregate import AGGREGATE_RULES
 from proxy.config.rules_compare import COMPARE_RULES
+from proxy.config.rules_moving import MOVING_RULES
 from proxy.config.rules_resilience import RESILIENCE_RULES
 from proxy.config.rules_upstream import UPSTREAM_RULES, endpoints_of
 from proxy.config.written_route import HeaderEditsSection, ValueSection
@@ -42,11 +43,12 @@ def to_is_an_upstream(draft: Draft) -> Iterator[Problem]:
             yield from draft.unknown_upstream(("routes", index, "to"), route.to)
 
 
-def cutover_needs_to(draft: Draft) -> Iterator[Problem]:
+def who_answers_is_named(draft: Draft) -> Iterator[Problem]:
     for index, route in draft.routes.items():
-        if route.stage is Stage.CUTOVER and route.to is None and route.aggregate is None:
+        if route.stage in (Stage.CANARY, Stage.CUTOVER) and route.to is None and route.aggregate is None:
             place = draft.document.key_place(("routes", index, "stage"))
-            yield Problem(place, f'route "{route.name}" is at cutover without "to"', "name the upstream that answers")
+            message = f'route "{route.name}" is at {route.stage} without "to"'
+            yield Problem(place, message, "name the upstream that answers")
 
 
 def route_names_are_unique(draft: Draft) -> Iterator[Problem]:
@@ -201,7 +203,7 @@ def _is_loopback(host: str) -> bool:
 _RULES: tuple[Callable[[Draft], Iterator[Problem]], ...] = (
     legacy_is_an_upstream,
     to_is_an_upstream,
-    cutover_needs_to,
+    who_answers_is_named,
     route_names_are_unique,
     redirect_needs_see,
     sunset_is_not_before_deprecation,
@@ -216,4 +218,5 @@ _RULES: tuple[Callable[[Draft], Iterator[Problem]], ...] = (
     *RESILIENCE_RULES,
     *AGGREGATE_RULES,
     *COMPARE_RULES,
+    *MOVING_RULES,
 )

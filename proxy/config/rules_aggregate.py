@@ -19,6 +19,8 @@ _NOT_OF_AN_AGGREGATE = {
     "fallback": "a part that fails has its default",
     "shadow": "the monolith has no such answer to compare it with",
     "compare": "the monolith has no such answer to compare it with",
+    "canary": "it is served from the day it is written",
+    "writes": "it only reads",
     "respond": "it is never retired: remove the route when nobody needs it",
     "upgrades": "it opens no tunnel",
     "limits": "it takes no body",
@@ -35,7 +37,7 @@ def an_aggregate_has_only_parts(draft: Draft) -> Iterator[Problem]:
 
 def an_aggregate_is_at_one_side(draft: Draft) -> Iterator[Problem]:
     for index, route in _aggregates(draft):
-        if route.stage in (Stage.SHADOW, Stage.RETIRED):
+        if route.stage not in (Stage.LEGACY, Stage.CUTOVER):
             place = draft.document.place(("routes", index, "stage"))
             hint = "remove the route when nobody needs it" if route.stage is Stage.RETIRED else None
             yield Problem(place, "an aggregate is at cutover or at legacy", hint)

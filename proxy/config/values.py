@@ -4,7 +4,7 @@ None of them guesses: a number without a unit, or `1.10` where text is meant, is
 """
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from datetime import date, timedelta
 from decimal import Decimal
 from enum import StrEnum
@@ -172,14 +172,14 @@ def day(value: object) -> date:
     raise Refused(value, "is not a date", "year-month-day, such as 2026-09-01")
 
 
-def choice(kinds: type[E], noun: str, hints: Mapping[str, str] | None = None) -> Callable[[object], E]:
-    """A parser of one word of a closed set; `hints` are for words that one may expect there."""
+def choice(kinds: type[E], noun: str) -> Callable[[object], E]:
+    """A parser of one word of a closed set."""
 
     def parse(value: object) -> E:
         if isinstance(value, str) and value in list(kinds):
             return kinds(value)
         known = ", ".join(kinds)
-        near = (hints or {}).get(value) or did_you_mean(value, kinds) if isinstance(value, str) else None
+        near = did_you_mean(value, kinds) if isinstance(value, str) else None
         raise Refused(value, f"is not {noun}: {known}", near)
 
     return parse

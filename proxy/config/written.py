@@ -9,9 +9,11 @@ from typing import Annotated
 from pydantic import Field
 
 from proxy.config.model import AccessLog
+from proxy.config.moving import DEFAULT_MOVING
 from proxy.config.written_compare import CompareSection
-from proxy.config.written_kinds import AccessLogChoice, Name, Section, Text, Version, shared
+from proxy.config.written_kinds import AccessLogChoice, Name, OnBreachChoice, Section, Text, Version, Wait, shared
 from proxy.config.written_listen import ListenSection
+from proxy.config.written_moving import GatesSection, HandoverSection, HooksSection
 from proxy.config.written_route import RouteSection
 from proxy.config.written_upstream import UpstreamSection
 
@@ -21,6 +23,16 @@ class DefaultsSection(Section):
     """Upstream that answers every request no route claims: the monolith."""
     compare: CompareSection | None = None
     """How every route's two sides are compared."""
+    gates: GatesSection | None = None
+    """What must hold before a route moves on."""
+    on_breach: OnBreachChoice = DEFAULT_MOVING.on_breach
+    """What happens when a gate is certainly broken: rollback, pause or alert."""
+    hooks: HooksSection = shared(HooksSection())
+    """Who is asked before a rollout's next step, and told of its rollbacks."""
+    pin: Wait = DEFAULT_MOVING.pin
+    """How long after a write its user stays with the side that took it; 0s: not at all."""
+    handover: HandoverSection = shared(HandoverSection())
+    """How the writing of entities moves."""
 
 
 class LogSection(Section):

@@ -12,6 +12,7 @@ from proxy.config import (
     client_key,
     comparing,
     discovery,
+    gates,
     http_fields,
     json_path,
     json_value,
@@ -22,6 +23,7 @@ from proxy.config import (
 )
 from proxy.config.compare import Tolerance
 from proxy.config.model import AccessLog, Address, Discover, Endpoint, HostHeader, PathPattern, Stage
+from proxy.config.moving import GateKind, Limit, OnBreach
 from proxy.config.policy import BalanceBy, Conditions, ErrorCondition, Key
 
 _VARIABLE: JsonDict = {"type": "string", "pattern": r"\$\{"}
@@ -55,6 +57,10 @@ def _share(low: float, high: float = 1.0) -> tuple[PlainValidator, WithJsonSchem
     return PlainValidator(values.share(low, high)), _text(values.SHARE)
 
 
+def _limit(kind: GateKind) -> tuple[PlainValidator, WithJsonSchema]:
+    return PlainValidator(gates.LimitOf(kind)), _text(gates.LIMIT)
+
+
 Text = Annotated[str, PlainValidator(values.text), _text()]
 Name = Annotated[str, PlainValidator(values.name), _text(values.NAME)]
 Flag = Annotated[bool, PlainValidator(values.flag), _or_variable({"type": "boolean"})]
@@ -76,15 +82,12 @@ Priority = Annotated[int, *_whole(-1_000_000, 1_000_000)]
 Version = Annotated[
     int, PlainValidator(values.one_of([1], "a version that this release reads")), WithJsonSchema({"const": 1})
 ]
-_NOT_YET = {"canary": "not in this release, which moves a route whole: shadow it, then cut over"}
 RetiredStatus = Annotated[
     int,
     PlainValidator(values.one_of([410, 404, 301, 302, 307, 308], "a status of a retired route")),
     _or_variable({"enum": [410, 404, 301, 302, 307, 308]}),
 ]
-StageName = Annotated[
-    Stage, PlainValidator(values.choice(Stage, "a stage", _NOT_YET)), _or_variable({"enum": list(Stage)})
-]
+StageName = Annotated[Stage, PlainValidator(values.choice(Stage, "a stage")), _or_variable({"enum": list(Stage)})]
 HostChoice = Annotated[
     HostHeader, PlainValidator(values.choice(HostHeader, "one of")), _or_variable({"enum": list(HostHeader)})
 ]
@@ -200,6 +203,17 @@ ToleratedDistance = Annotated[
         }
     ),
 ]
+OnBreachChoice = Annotated[
+    OnBreach, PlainValidator(values.choice(OnBreach, "one of")), _or_variable({"enum": list(OnBreach)})
+]
+SampleLimit = Annotated[Limit, *_limit(GateKind.SAMPLES)]
+MatchLimit = Annotated[Limit, *_limit(GateKind.MATCH_RATE)]
+ErrorLimit = Annotated[Limit, *_limit(GateKind.ERROR_RATE)]
+LatencyLimit = Annotated[Limit, *_limit(GateKind.LATENCY_P95)]
+CustomLimit = Annotated[Limit, *_limit(GateKind.CUSTOM)]
+HookUrl = Annotated[str, PlainValidator(addresses.http_url), _text(r"[Hh][Tt][Tt][Pp][Ss]?://.+")]
+StickyValue = Annotated[str, PlainValidator(http_fields.matched_value), _text()]
+SyncPath = Annotated[str, PlainValidator(patterns.probe_path), _text("/[^?#]*")]
 Reference = Annotated[str, PlainValidator(http_fields.reference), _text()]
 
 

@@ -5,6 +5,7 @@ from typing import Annotated
 from pydantic import BeforeValidator, Field, model_validator
 
 from proxy.config.model import Respond, Stage
+from proxy.config.moving import DEFAULT_MOVING
 from proxy.config.policy import Fallback, RateLimit
 from proxy.config.written_compare import CompareSection, ShadowSection
 from proxy.config.written_kinds import (
@@ -23,6 +24,7 @@ from proxy.config.written_kinds import (
     MatchedValue,
     Method,
     Name,
+    OnBreachChoice,
     PartName,
     PartTarget,
     Path,
@@ -41,10 +43,12 @@ from proxy.config.written_kinds import (
     Text,
     Timeout,
     Upgrade,
+    Wait,
     conditions,
     in_percent,
     shared,
 )
+from proxy.config.written_moving import CanarySection, GatesSection, HandoverSection, HooksSection, WritesSection
 
 MAX_PARTS = 16
 
@@ -186,7 +190,7 @@ class RouteSection(Section):
     to: Name | None = None
     """Upstream the route is moving to."""
     stage: StageName = Stage.LEGACY
-    """Who answers: at legacy and shadow the monolith, at cutover the service, at retired neither."""
+    """Who answers: at legacy and shadow the monolith, at canary both, at cutover the service, at retired neither."""
     priority: Priority = 0
     """Higher goes before the computed order; needed only to break it."""
     rewrite: RewriteSection | None = None
@@ -212,6 +216,20 @@ class RouteSection(Section):
     """Copies of requests to the side that does not answer; at cutover that is the monolith. {} for the defaults."""
     compare: CompareSection | None = None
     """How this route's two sides are compared; ignore and unordered add to the defaults, the rest replaces them."""
+    canary: CanarySection | None = None
+    """Which users the service answers at stage canary."""
+    writes: WritesSection | None = None
+    """What its requests change. Every route that writes says so; such a route moves by handover, never by canary."""
+    gates: GatesSection | None = None
+    """What must hold before the route moves on; adds to the defaults'."""
+    on_breach: OnBreachChoice = DEFAULT_MOVING.on_breach
+    """What happens when a gate is certainly broken: rollback, pause or alert."""
+    hooks: HooksSection = shared(HooksSection())
+    """Who is asked before a rollout's next step, and told of its rollbacks."""
+    pin: Wait = DEFAULT_MOVING.pin
+    """How long after a write its user stays with the side that took it; 0s: not at all."""
+    handover: HandoverSection = shared(HandoverSection())
+    """How the writing of entities moves."""
     group: Name | None = None
     """Routes of one group move together."""
     owner: Text | None = None

@@ -34,6 +34,7 @@ from proxy.config.written_kinds import (
     in_percent,
     shared,
 )
+from proxy.config.written_moving import SyncSection
 
 
 class TimeoutSection(Section):
@@ -183,5 +184,7 @@ class UpstreamSection(Section):
     """How long an endpoint that is new, or back, is given less than its share."""
     health: HealthSection | None = None
     """Asking each endpoint whether it is well."""
+    sync: SyncSection | None = None
+    """Where it tells who writes what, and is told. A handover needs it, of the monolith and of the service."""
     sandboxed: Flag = Upstream("", ()).sandboxed
     """Whether what it is asked to write stays without effect: only such an upstream is ever sent copies of writes."""
