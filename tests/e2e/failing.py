@@ -124,7 +124,7 @@ async def fall_back(folder: Path, *, rounds: int) -> None:
         text = file(
             f'''\
   monolith: {{ url: "{monolith.url}" }}
-  service: {{ url: "{service.url}", timeout: {{ connect: 1s, response: 1s }}, breaker: {breaker} }}''',
+  service: {{ url: "{service.url}", timeout: {{ connect: 10s, response: 10s }}, breaker: {breaker} }}''',
             "  - { name: items, match: /api/**, to: service, stage: cutover, fallback: {} }",
         )
         shots: list[Shot] = []
@@ -162,6 +162,6 @@ def judge_the_fallback(load: PacedLoad, gone: float, back: float, whole: float) 
     print(f"{len(reads)} reads answered, {len(away) - len(refused)} by the monolith; writes meanwhile: {dict(codes)}")
     assert set(codes) == {(502, "connect_error", False), (503, "breaker_open", True)}
     assert codes[503, "breaker_open", True] > codes[502, "connect_error", False]
-    assert max(shot.seconds for shot in away) < 1.0, "the service's own time limit was waited for"
+    assert max(shot.seconds for shot in away) < 6.0, "the service's own time limit was waited for"
     later = load.since(whole)
     assert {(shot.answered, shot.fields["x-from"]) for shot in later} == {(True, "service")}
