@@ -120,7 +120,9 @@ def ejections(server: Server) -> list[tuple[float, str, float]]:
 async def fall_back(folder: Path, *, rounds: int) -> None:
     """A service is killed and comes back: meanwhile the monolith answers what may be answered twice, nothing else."""
     with Frail.running(folder, "monolith", "service") as (monolith, service):
-        breaker = "{ window: 2s, min_requests: 10, try_again_after: 1s }"
+        breaker = (
+            "{ window: 1s, min_requests: 10, try_again_after: 1s }"  # a window of successes takes half of it to turn
+        )
         text = file(
             f'''\
   monolith: {{ url: "{monolith.url}" }}
@@ -133,7 +135,7 @@ async def fall_back(folder: Path, *, rounds: int) -> None:
                 async with PacedLoad(server.public, 100, 12, every_third_a_write, f"{turn}-").running() as load:
                     await asyncio.sleep(0.5)
                     gone = await asyncio.to_thread(service.kill)
-                    await asyncio.sleep(1.2)
+                    await asyncio.sleep(2.4)
                     back = time.monotonic()
                     await asyncio.to_thread(service.start)
                     await asyncio.sleep(2.5)
