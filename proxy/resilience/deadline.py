@@ -1,4 +1,4 @@
-"""How long something may still take: limits for the whole exchange, for one try, and for silence. Plain arithmetic.
+"""How long something may still take: limits for the whole exchange and for one try. Plain arithmetic.
 
 `math.inf` is no limit. A result of 0 means that the time is over; it is never negative.
 """
@@ -16,23 +16,14 @@ class Deadline:
     started: float
     total: float = inf
     attempt: float = inf
-    idle: float = inf
 
     @property
     def ends(self) -> float:
         return self.started + self.total
 
-    def left(self, now: float) -> float:
-        """Seconds that the whole still has."""
-        return max(self.ends - now, 0.0)
-
     def for_attempt(self, now: float) -> float:
         """Seconds that a try which begins now may take until its answer begins."""
         return max(min(self.attempt, self.ends - now), 0.0)
-
-    def for_silence(self, now: float, heard: float) -> float:
-        """Seconds that the other side may be silent from now on, when the last of it was heard at `heard`."""
-        return max(min(heard + self.idle, self.ends) - now, 0.0)
 
     def fits(self, pause: float, now: float) -> bool:
         """Whether there is time for something after a pause. One longer than a whole try may take is too long."""

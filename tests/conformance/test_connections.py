@@ -299,7 +299,7 @@ async def test_head_that_takes_too_long_is_408(gateway: Gateway) -> None:
     if gateway.engine.ours:
         gateway.assert_refused(answer, 408)
     assert await client.ended() != "timeout"
-    assert HEAD_TIMEOUT * 0.5 < time.monotonic() - began < HEAD_TIMEOUT + 2
+    assert HEAD_TIMEOUT * 0.5 < time.monotonic() - began < HEAD_TIMEOUT + 5
     assert gateway.upstream.requests == []
 
 
@@ -311,14 +311,14 @@ async def test_dribbling_does_not_win_time_for_a_head(gateway: Gateway) -> None:
     began = time.monotonic()
     await client.send(gateway.request()[:-2])
     reading = asyncio.create_task(client.read_answer())
-    while not reading.done() and time.monotonic() - began < HEAD_TIMEOUT + 2:
+    while not reading.done() and time.monotonic() - began < HEAD_TIMEOUT + 10:
         try:
             await client.send(b"X-Slow: 1\r\n")
         except EndedError:
             break
         await asyncio.wait([reading], timeout=0.1)
     gateway.assert_refused(await reading, 408)
-    assert time.monotonic() - began < HEAD_TIMEOUT + 1.5
+    assert time.monotonic() - began < HEAD_TIMEOUT + 5
 
 
 @ours

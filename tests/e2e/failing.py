@@ -120,11 +120,13 @@ def ejections(server: Server) -> list[tuple[float, str, float]]:
 async def fall_back(folder: Path, *, rounds: int) -> None:
     """A service is killed and comes back: meanwhile the monolith answers what may be answered twice, nothing else."""
     with Frail.running(folder, "monolith", "service") as (monolith, service):
-        breaker = "{ window: 2s, min_requests: 10, try_again_after: 1s }"
+        breaker = (
+            "{ window: 1s, min_requests: 10, try_again_after: 1s }"  # a window of successes takes half of it to turn
+        )
         text = file(
             f'''\
   monolith: {{ url: "{monolith.url}" }}
-  service: {{ url: "{service.url}", timeout: {{ connect: 1s, response: 1s }}, breaker: {breaker} }}''',
+  service: {{ url: "{service.url}", timeout: {{ connect: 10s, response: 10s }}, breaker: {breaker} }}''',
             "  - { name: items, match: /api/**, to: service, stage: cutover, fallback: {} }",
         )
         shots: list[Shot] = []
@@ -133,7 +135,7 @@ async def fall_back(folder: Path, *, rounds: int) -> None:
                 async with PacedLoad(server.public, 100, 12, every_third_a_write, f"{turn}-").running() as load:
                     await asyncio.sleep(0.5)
                     gone = await asyncio.to_thread(service.kill)
-                    await asyncio.sleep(1.2)
+                    await asyncio.sleep(2.4)
                     back = time.monotonic()
                     await asyncio.to_thread(service.start)
                     await asyncio.sleep(2.5)
@@ -162,6 +164,6 @@ def judge_the_fallback(load: PacedLoad, gone: float, back: float, whole: float) 
     print(f"{len(reads)} reads answered, {len(away) - len(refused)} by the monolith; writes meanwhile: {dict(codes)}")
     assert set(codes) == {(502, "connect_error", False), (503, "breaker_open", True)}
     assert codes[503, "breaker_open", True] > codes[502, "connect_error", False]
-    assert max(shot.seconds for shot in away) < 1.0, "the service's own time limit was waited for"
+    assert max(shot.seconds for shot in away) < 6.0, "the service's own time limit was waited for"
     later = load.since(whole)
     assert {(shot.answered, shot.fields["x-from"]) for shot in later} == {(True, "service")}

@@ -242,7 +242,6 @@ async def test_tunnels_end_at_half_the_time_and_streams_at_its_end(tmp_path: Pat
         assert lines.end in ("eof", "reset")
         assert time.monotonic() - began > 2.9
         assert await here.exit_code() == 0
-        assert time.monotonic() - began < 3 + 5, "it was killed, or nearly"
 
 
 async def test_kill_of_one_of_two_workers_fails_only_what_it_had_in_flight(running: Place) -> None:

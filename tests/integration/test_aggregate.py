@@ -32,7 +32,15 @@ routes:
       order: {{ from: service, get: "/answer/{{order}}", required: true, timeout: 2s }}
       payment: {{ from: service, get: "/answer/{{payment}}", timeout: 1s }}
       stock: {{ from: nobody, get: /stock, default: [] }}
+  - name: patient
+    match: GET /patient/{{order}}/{{payment}}
+    aggregate:
+      order: {{ from: service, get: "/answer/{{order}}", required: true, timeout: 25s }}
+      payment: {{ from: service, get: "/answer/{{payment}}", timeout: 25s }}
 """
+AT_ONCE_S = 12.0
+"""Far less than the parts of `patient` may take, and more than a busy machine needs."""
+
 STOCK_FAILED = {"status": 502, "code": "connect_error"}
 
 
@@ -97,7 +105,7 @@ def test_parts_are_mounted_byte_for_byte(side: Side) -> None:
 def test_a_part_that_never_answers_costs_its_time_and_no_more(side: Side) -> None:
     begun = time.monotonic()
     content = partial(side.get("/composed/ok/stall"))
-    assert 1.0 <= time.monotonic() - begun < 2.0
+    assert 1.0 <= time.monotonic() - begun < AT_ONCE_S  # and not the upstream's 30 s
     assert content["payment"] is None
     assert content["_errors"] == {"payment": {"status": 504, "code": "timeout"}, "stock": STOCK_FAILED}
 
@@ -128,8 +136,8 @@ def test_an_optional_part_that_failed_is_named(side: Side, how: str, status: int
 @pytest.mark.parametrize("status", [401, 403, 404, 410, 429])
 def test_what_a_required_part_says_is_passed_on_at_once(side: Side, status: int) -> None:
     begun = time.monotonic()
-    answer = side.get(f"/composed/status-{status}/stall")
-    assert time.monotonic() - begun < 0.9  # the other part was not waited for
+    answer = side.get(f"/patient/status-{status}/stall")
+    assert time.monotonic() - begun < AT_ONCE_S  # the other part was not waited for
     assert (answer.status, answer.json()) == (status, {"said": f"status-{status}"})
     assert answer.headers["www-authenticate"] == "Bearer"
 
@@ -162,12 +170,12 @@ def test_parts_that_are_not_wanted_any_more_are_left(side: Side) -> None:
 def test_when_the_client_leaves_its_parts_are_left(side: Side) -> None:
     before = side.seen
     with socket.create_connection(("127.0.0.1", side.port)) as client:
-        client.sendall(b"GET /composed/stall/ok HTTP/1.1\r\nHost: a\r\n\r\n")
+        client.sendall(b"GET /patient/stall/ok HTTP/1.1\r\nHost: a\r\n\r\n")
         soon(lambda: side.seen["begun"] == before["begun"] + 2)
         client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # leave by a reset
         left = time.monotonic()
     soon(lambda: side.seen["left"] == before["left"] + 1)
-    assert time.monotonic() - left < 1.5  # not by the part's own time
+    assert time.monotonic() - left < AT_ONCE_S  # not by the part's own time
 
 
 def test_head_says_the_same_without_a_body(side: Side) -> None:

