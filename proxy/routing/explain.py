@@ -17,6 +17,7 @@ from proxy.routing.decision import Decision, Reason, Side, decide
 from proxy.routing.head import Head
 from proxy.routing.mirror import copied_as
 from proxy.routing.reserved import is_internal
+from proxy.routing.split import Split, User, UserKind, choose, read_user
 from proxy.routing.table import RouteTable
 
 
@@ -67,6 +68,24 @@ class Copied:
 
 
 @dataclass(frozen=True, slots=True)
+class Divided:
+    """How users are divided between two sides, at canary. The service answers buckets below `below`.
+
+    `told_by` is what told who the user is; never who that is. URLs are None as in `Part`.
+    """
+
+    weight: float
+    below: int
+    salt: str
+    told_by: UserKind
+    named: bool  # by the route's `sticky`
+    service: str | None
+    service_url: str | None
+    legacy: str
+    legacy_url: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Explanation:
     """The decision for one request and its reasons. `route` and `reason` are None when no route was even asked.
 
@@ -83,6 +102,7 @@ class Explanation:
     answer: Answer | None
     fallback: Substitute | None
     shadow: Copied | None
+    divided: Divided | None
     parts: tuple[Part, ...]
     lost: tuple[Rival, ...]
     claim: CompiledRoute | None
@@ -100,34 +120,60 @@ class Explanation:
             "answer": {"status": answer.status, "location": answer.location} if answer else None,
             "fallback": _plain(self.fallback) if self.fallback else None,
             "shadow": _plain(self.shadow) if self.shadow else None,
+            "canary": _plain(self.divided) if self.divided else None,
             "parts": [_plain(part) for part in self.parts],
             "lost": [{"route": rival.route, "why": rival.why} for rival in self.lost],
         }
 
 
-def explain(table: RouteTable, snapshot: Snapshot, head: Head, override: Side | None = None) -> Explanation:
-    """What would become of `head`, were it a request, and `override` the side a trusted caller asked for."""
+def explain(
+    table: RouteTable, snapshot: Snapshot, head: Head, override: Side | None = None, address: str = "127.0.0.1"
+) -> Explanation:
+    """What would become of `head`, were it a request of the client at `address`.
+
+    `override` is the side a trusted caller asked for. Pins are not looked at: only the running server can read them.
+    """
     if is_internal(head.path):
-        return Explanation(None, Side.NONE, None, None, None, None, Answer(404), None, None, (), (), None)
+        return Explanation(None, Side.NONE, None, None, None, None, Answer(404), None, None, None, (), (), None)
     claim = table.match(head)
-    decision = decide(claim, snapshot.legacy, override)
+    decision, bucket, divided = decide(claim, snapshot.legacy, override), None, None
+    if claim is not None and claim.split is not None:
+        user = read_user(claim.split, head, address)
+        decision, bucket = choose(claim.split, claim.decisions, user, override, None)
+        divided = _divided(snapshot, head, claim, claim.split, user)
     return Explanation(
         route=decision.route,
         side=decision.side,
         reason=decision.reason,
         upstream=decision.upstream,
         url=_url(snapshot, head, claim, decision),
-        bucket=decision.bucket,
+        bucket=bucket,
         answer=_answer(claim, decision),
         fallback=_fallback(snapshot, head, claim, decision),
         shadow=_shadow(snapshot, head, claim, decision),
+        divided=divided,
         parts=_parts(snapshot, head, claim, decision),
         lost=_rivals(table, head, claim),
         claim=claim,
     )
 
 
-def _plain(one: Part | Substitute | Copied) -> dict[str, Any]:
+def _divided(snapshot: Snapshot, head: Head, claim: CompiledRoute, split: Split, user: User) -> Divided:
+    service = claim.decisions.to_service
+    return Divided(
+        weight=split.weight,
+        below=split.below,
+        salt=split.salt,
+        told_by=user.kind,
+        named=user.named,
+        service=service.upstream,
+        service_url=_url(snapshot, head, claim, service),
+        legacy=snapshot.legacy,
+        legacy_url=_url(snapshot, head, claim, claim.decisions.to_legacy),
+    )
+
+
+def _plain(one: Part | Substitute | Copied | Divided) -> dict[str, Any]:
     return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(one).items()}
 
 
@@ -160,11 +206,11 @@ def _fallback(snapshot: Snapshot, head: Head, claim: CompiledRoute | None, decis
 
 
 def _shadow(snapshot: Snapshot, head: Head, claim: CompiledRoute | None, decision: Decision) -> Copied | None:
-    copied = copied_as(claim.route, claim.decisions) if claim else None
+    copied = copied_as(claim.route, claim.decisions, decision.side) if claim else None
     if claim is None or claim.route.shadow is None or copied is None or copied.upstream is None:
         return None
     shadow, why_not = claim.route.shadow, None
-    if decision is not claim.decisions.normal:
+    if decision.reason is Reason.OVERRIDE:
         why_not = "a side was asked for"
     elif head.method not in shadow.methods:
         why_not = f"{head.method} may change something" if head.method in WRITES else f"{head.method} is never copied"

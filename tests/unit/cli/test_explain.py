@@ -127,6 +127,7 @@ def test_the_json_form_has_every_rival(ask):
         "answer": None,
         "fallback": None,
         "shadow": None,
+        "canary": None,
         "parts": [],
     }
     assert {one["route"] for one in lost} == {"product-edit", "shop", "beta", "old", "gone"}

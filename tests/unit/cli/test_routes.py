@@ -76,6 +76,7 @@ def test_json_has_every_match_with_its_rank(config):
         "conditions": [],
         "priority": 0,
         "stage": "cutover",
+        "weight": None,
         "side": "service",
         "upstream": "inventory",
         "shadow": None,

@@ -139,6 +139,7 @@ def test_the_json_form():
         "answer": None,
         "fallback": None,
         "shadow": None,
+        "canary": None,
         "parts": [],
         "lost": [{"route": "post", "why": "method GET is not listed (POST)"}],
     }
