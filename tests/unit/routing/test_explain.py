@@ -2,7 +2,8 @@ import pytest
 
 from proxy.config.compare import Shadow
 from proxy.config.model import Discover, DiscoverKind, Endpoint, PathRewrite, Respond, Upstream
-from proxy.config.policy import AggregatePart, Conditions, ErrorCondition, Fallback
+from proxy.config.moving import Canary, Moving
+from proxy.config.policy import AggregatePart, Conditions, ErrorCondition, Fallback, Key, KeyKind
 from proxy.routing.decision import Reason, Side
 from proxy.routing.explain import Answer, explain
 from proxy.routing.table import compile_table
@@ -242,3 +243,55 @@ def test_a_request_that_is_not_copied_says_why(request_line, override, why_not):
 
 def test_a_route_that_is_not_shadowed_has_no_copies():
     assert explained("GET /a", route("r", "/a", stage="legacy", shadow=Shadow())).shadow is None
+
+
+def at_canary(**settings):
+    moving = Moving(canary=Canary(sticky=Key(KeyKind.HEADER, "x-customer"), **settings))
+    rewrite = PathRewrite(prefix="/v2")
+    one = route("r", "/a/**", stage="canary", group="checkout", shadow=Shadow(), rewrite=rewrite, moving=moving)
+    return snapshot(one)
+
+
+def test_a_route_at_canary_says_where_its_user_stands_and_where_the_others_go():
+    made = at_canary(weight=0.25)
+    asked = head("GET /a/7?b=c", headers={"X-Customer": "4711"})
+    found = explain(compile_table(made), made, asked, address="203.0.113.9").as_json()
+    assert (found["side"], found["reason"], found["upstream"], found["bucket"]) == (
+        "legacy",
+        "weight",
+        "monolith",
+        8411,
+    )
+    assert found["canary"] == {
+        "weight": 0.25,
+        "below": 2500,
+        "salt": "checkout",
+        "told_by": "header",
+        "named": True,
+        "service": "service",
+        "service_url": "http://127.0.0.1:8103/v2/7?b=c",
+        "legacy": "monolith",
+        "legacy_url": "http://127.0.0.1:8000/a/7?b=c",
+    }
+    assert (found["shadow"]["upstream"], found["shadow"]["why_not"]) == ("service", None)
+
+
+def test_a_user_without_what_is_named_is_explained_by_the_address():
+    made = at_canary(weight=0.25)
+    found = explain(compile_table(made), made, head("GET /a/7"), address="203.0.113.9")
+    assert (found.bucket, found.side, found.divided.told_by.value) == (681, Side.SERVICE, "ip")
+    assert found.shadow.upstream == "monolith"
+
+
+@pytest.mark.parametrize(
+    ("settings", "override", "reason", "copied"),
+    [
+        ({"deny": ("4711",)}, None, "deny", True),
+        ({"allow": ("4711",)}, None, "allow", True),
+        ({}, Side.SERVICE, "override", False),
+    ],
+)
+def test_what_decides_at_canary_is_the_reason(settings, override, reason, copied):
+    made = at_canary(**settings)
+    found = explain(compile_table(made), made, head("GET /a/7", headers={"X-Customer": "4711"}), override)
+    assert (found.reason.value, found.shadow.why_not is None, found.bucket) == (reason, copied, 8411)
