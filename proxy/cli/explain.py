@@ -17,11 +17,12 @@ from proxy.config import load_file
 from proxy.config.model import Snapshot
 from proxy.config.values import format_share
 from proxy.routing.decision import Reason, Side
-from proxy.routing.explain import Copied, Divided, Explanation, Part, Rival, explain
+from proxy.routing.explain import Copied, Divided, Explanation, Part, explain
 from proxy.routing.listing import describe
 from proxy.routing.pin import PIN_COOKIE
 from proxy.routing.predicate import read_cookie
 from proxy.routing.reserved import INTERNAL
+from proxy.routing.rivals import Rival
 from proxy.routing.split import BUCKETS, ID_COOKIE, UserKind
 from proxy.routing.table import compile_table
 from proxy.wire.forwarded import Networks, forwarded_for, resolve_client

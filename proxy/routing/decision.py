@@ -63,7 +63,9 @@ class Decisions:
     split: Mapping[tuple[Side, Reason], Decision] = field(default_factory=dict)
 
     def __iter__(self) -> Iterator[Decision]:
-        yield from dict.fromkeys((self.normal, self.to_legacy, self.to_service, *self.split.values()))
+        """Each once: they are told apart by identity, as plans are found by it."""
+        every = (self.normal, self.to_legacy, self.to_service, *self.split.values())
+        yield from {id(decision): decision for decision in every}.values()
 
 
 class Claimed(Protocol):
