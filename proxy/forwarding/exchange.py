@@ -42,6 +42,7 @@ class Exchange(Tries):
     retried = False  # because a kept connection had been closed
     tells_decision = False  # to a trusted caller
     visit: Visit | None = None  # of a user who is to be kept on a side
+    adds_lines = False  # to the answer, because of one of these
     answer: LocalAnswer | None = None  # of our own, instead of anybody's
     outcome = Outcome.ANSWERED  # how it ended, as soon as it has
     status = 0
@@ -255,7 +256,7 @@ class Exchange(Tries):
         self._answer_locally(answer)
 
     def _answer_locally(self, answer: LocalAnswer) -> None:
-        if self.tells_decision or self.visit is not None:
+        if self.adds_lines:
             answer = replace(answer, lines=(*answer.lines, *own_lines(self)))
         self.client.send_local(self, answer)
 

@@ -162,9 +162,9 @@ class Forwarder:
         else:
             exchange.request_id = self.ids.fresh()
         if visit is not None:
-            exchange.visit = visit
+            exchange.visit, exchange.adds_lines = visit, True
         if steers:
-            exchange.tells_decision = True
+            exchange.tells_decision = exchange.adds_lines = True
         if extras.last_hop:
             exchange.answer = LAST_HOP_ANSWER
         if extras.upgrade:

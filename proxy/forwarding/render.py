@@ -80,7 +80,7 @@ def render_answer(exchange: Exchange, head: ResponseHead, data: bytes, fields: b
     """
     if not head.dated:  # RFC 9110 section 6.6.1
         fields += b"\r\n" + exchange.forwarder.date_line
-    if exchange.tells_decision or exchange.visit is not None:
+    if exchange.adds_lines:
         fields += b"".join([b"\r\n" + line for line in own_lines(exchange)])
     return b"".join((head.block, b"\r\nX-Request-Id: ", exchange.request_id, fields, b"\r\n\r\n", data))
 
