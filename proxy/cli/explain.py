@@ -7,6 +7,7 @@ import json
 import os
 import re
 from collections.abc import Iterator, Sequence
+from ipaddress import ip_address
 from urllib.parse import quote
 
 import click
@@ -16,10 +17,15 @@ from proxy.config import load_file
 from proxy.config.model import Snapshot
 from proxy.config.values import format_share
 from proxy.routing.decision import Reason, Side
-from proxy.routing.explain import Copied, Explanation, Part, Rival, explain
+from proxy.routing.explain import Copied, Divided, Explanation, Part, explain
 from proxy.routing.listing import describe
+from proxy.routing.pin import PIN_COOKIE
+from proxy.routing.predicate import read_cookie
 from proxy.routing.reserved import INTERNAL
+from proxy.routing.rivals import Rival
+from proxy.routing.split import BUCKETS, ID_COOKIE, UserKind
 from proxy.routing.table import compile_table
+from proxy.wire.forwarded import Networks, forwarded_for, resolve_client
 from proxy.wire.head import RequestHead
 from proxy.wire.refusal import Refusal
 from proxy.wire.request import RequestParser
@@ -33,22 +39,28 @@ _ASCII_OF_A_URL = "".join(map(chr, range(0x21, 0x7F)))
 @click.argument("method")
 @click.argument("path")
 @click.option("-H", "--header", "headers", metavar="'NAME: VALUE'", multiple=True, help="A header; may be repeated.")
+@click.option("--from", "peer", metavar="ADDRESS", default="127.0.0.1", help="Who connects to the proxy: an address.")
 @click.option("--all", "show_all", is_flag=True, help="List every other route, also those far from the request.")
 @click.option("--json", "as_json", is_flag=True, help="Print the explanation as JSON.")
 @config_option
-def command(method: str, path: str, headers: tuple[str, ...], show_all: bool, as_json: bool, config: str) -> None:
+def command(
+    method: str, path: str, headers: tuple[str, ...], peer: str, show_all: bool, as_json: bool, config: str
+) -> None:
     """Say which route a request takes, to which side, and why, and why every other route did not get it.
 
     \b
     strangler explain GET '/api/products/7?page=2'
     strangler explain POST /cart -H 'Host: shop.example.com' -H 'Cookie: beta=1'
+    strangler explain GET /api/products/7 -H 'X-Customer: 4711' --from 203.0.113.9
 
     PATH may have a query, and may be a whole URL. Nothing is sent anywhere.
     """
     snapshot = load_file(config, os.environ)
     head = _read_request(method, path, headers, snapshot)
     override, notes = _override(head, snapshot)
-    found = explain(compile_table(snapshot), snapshot, head, override)
+    found = explain(compile_table(snapshot), snapshot, head, override, _client(head, peer, snapshot))
+    if found.divided and read_cookie(PIN_COOKIE)(head):
+        notes.append(f"the cookie {PIN_COOKIE} is not looked at here: only the server can tell whether it holds")
     if as_json:
         click.echo(json.dumps(found.as_json(), indent=2, ensure_ascii=False))
     else:
@@ -84,6 +96,15 @@ def _header_line(header: str) -> str:
     if re.search(r"[\x00-\x08\x0a-\x1f\x7f]", value):
         raise click.UsageError(f"the value of header {name} holds a control character")
     return f"{name}: {value.strip()}"
+
+
+def _client(head: RequestHead, peer: str, snapshot: Snapshot) -> str:
+    """The address of the client behind `peer`, as the server would find it. Raises click.UsageError."""
+    try:
+        ip_address(peer)
+    except ValueError:
+        raise click.UsageError(f"--from {peer}: that is no address, such as 203.0.113.9") from None
+    return resolve_client(peer, forwarded_for(head.extras.forwarding), Networks(snapshot.listen.trusted_proxies))
 
 
 def _override(head: RequestHead, snapshot: Snapshot) -> tuple[Side | None, list[str]]:
@@ -134,13 +155,49 @@ def _because(found: Explanation) -> str:
     if found.reason is Reason.OVERRIDE:
         answers = f"the answer is composed of {len(found.parts)} parts" if found.parts else f"{found.upstream} answers"
         return f"the caller asks for the {found.side} side, so {answers}"
+    if found.parts and found.divided is not None:
+        return f"{_user_stands(found)}, so the answer is composed of {len(found.parts)} parts"
     if found.parts:
         return f"it is at stage {stage}, so the answer is composed of {len(found.parts)} parts"
+    if found.divided is not None:
+        return f"{_user_stands(found)}, so {found.upstream} answers"
     if found.answer is None:
         return f"it is at stage {stage}, so {found.upstream} answers"
     if found.answer.location:
         return f"it is retired, so the proxy answers {found.answer.status} and sends clients to {found.answer.location}"
     return f"it is retired, so the proxy answers {found.answer.status}"
+
+
+def _user_stands(found: Explanation) -> str:
+    """Why a user at canary is on this side."""
+    assert found.divided is not None
+    if found.reason is Reason.ALLOW:
+        return "it is at canary, and the user stands under allow"
+    if found.reason is Reason.DENY:
+        return "it is at canary, and the user stands under deny"
+    share = format_share(found.divided.weight)
+    inside = "" if found.side is Side.SERVICE else "not "
+    return f"it is at canary with {share} of the users, this one {inside}among them"
+
+
+_TOLD_BY = {
+    UserKind.USER: "who is logged in",
+    UserKind.HEADER: "a header",
+    UserKind.COOKIE: "a cookie",
+    UserKind.OWN: f"the cookie {ID_COOKIE}",
+    UserKind.IP: "the address",
+}
+
+
+def _divided(found: Explanation, divided: Divided) -> Iterator[tuple[str, str]]:
+    told_by = _TOLD_BY[divided.told_by]
+    if divided.told_by is UserKind.HEADER and not divided.named:
+        told_by = "Authorization"
+    yield "user", f"told by {told_by}: bucket {found.bucket} of {BUCKETS} under {divided.salt}"
+    share = f"buckets below {divided.below} ({format_share(divided.weight)})"
+    service = divided.service_url or divided.service or "a composed answer"
+    yield "service", f"{service} for {share}"
+    yield "legacy", f"{divided.legacy_url or divided.legacy} for the others"
 
 
 def _details(found: Explanation, snapshot: Snapshot) -> Iterator[tuple[str, str]]:
@@ -149,6 +206,8 @@ def _details(found: Explanation, snapshot: Snapshot) -> Iterator[tuple[str, str]
         several = f" (one of its {len(upstream.endpoints)} endpoints)" if len(upstream.endpoints) > 1 else ""
         looked_up = f" (found at {upstream.discover})" if upstream.discover else ""
         yield "sent to", (found.url or "an endpoint") + several + looked_up
+    if found.divided:
+        yield from _divided(found, found.divided)
     if found.fallback:
         causes = ", ".join(map(str, found.fallback.on))
         yield "instead", f"{found.fallback.url or found.fallback.upstream} on {causes}, or while the breaker is open"

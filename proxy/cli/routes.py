@@ -10,6 +10,7 @@ import click
 from proxy.cli.options import config_option
 from proxy.config import load_file
 from proxy.config.model import DEFAULT_ROUTE
+from proxy.config.values import format_share
 from proxy.routing.listing import Listed, list_routes
 from proxy.routing.table import compile_table
 
@@ -40,16 +41,20 @@ def command(config: str, as_json: bool) -> None:
 def _columns(listed: Sequence[Listed], legacy: str) -> list[Row]:
     """A header and a row for each match, then the default; columns that would be empty are left out."""
     header = ("#", "ROUTE", "REQUEST", "STAGE", "SIDE", "UPSTREAM", "COPIES TO", "PRIORITY", "OWNER", "GROUP")
-    rows = [_row(one) for one in listed]
+    rows = [_row(one, legacy) for one in listed]
     rows.append(("", DEFAULT_ROUTE, "everything else", "", "legacy", legacy, "", "", "", ""))
     kept = [at for at in range(len(header)) if at < header.index("COPIES TO") or any(row[at] for row in rows)]
     return [tuple(row[at] for at in kept) for row in (header, *rows)]
 
 
-def _row(one: Listed) -> Row:
+def _row(one: Listed, legacy: str) -> Row:
     answered_by = one.upstream or " + ".join(one.parts) or f"(answers {one.status})"
     priority = str(one.priority) if one.priority else ""
-    decided = (one.request, one.stage, one.side.value, answered_by, one.shadow or "")
+    stage, side, copies = one.stage, one.side.value, one.shadow or ""
+    if one.weight is not None:
+        stage, side, answered_by = f"{stage} {format_share(one.weight)}", "both", f"{answered_by}, else {legacy}"
+        copies = copies and "the other side"
+    decided = (one.request, stage, side, answered_by, copies)
     return (str(one.rank), one.route, *decided, priority, one.owner or "", one.group or "")
 
 

@@ -27,7 +27,11 @@ WantsExample = Callable[[str, str, Comparison], bool]
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What the pairs of a route are compared under on one day. `rules` is for one thread."""
+    """What the pairs of a route are compared under on one day. `rules` is for one thread.
+
+    `answering` are the sides whose answers clients get. At canary both are, and the monolith is the primary of all
+    pairs: the service is measured by it, whoever answered the client.
+    """
 
     route: Route
     day: date
@@ -35,6 +39,7 @@ class Terms:
     rules: Rules
     primary: str
     candidate: str
+    answering: tuple[str, ...]
     hosts: tuple[str, ...]
 
 
@@ -44,7 +49,8 @@ def terms_of(route: Route, snapshot: Snapshot, day: date) -> Terms:
     hosts = tuple(endpoint.authority for upstream in upstreams for endpoint in upstream.endpoints)
     primary, candidate = (SERVICE, LEGACY) if route.stage is Stage.CUTOVER else (LEGACY, SERVICE)
     rules = compile_rules(route.compare, today=day)
-    return Terms(route, day, rules_name(route, day), rules, primary, candidate, hosts)
+    answering = (LEGACY, SERVICE) if route.stage is Stage.CANARY else (primary,)
+    return Terms(route, day, rules_name(route, day), rules, primary, candidate, answering, hosts)
 
 
 class Judge:
@@ -55,9 +61,9 @@ class Judge:
         self._shown: dict[str, str] = {}
 
     def judge(self, exchange: Exchange, failure: str | None, terms: Terms, wants_example: WantsExample) -> Judged:
-        """What came of a pair; `failure` is why the candidate gave no answer.
+        """What came of a pair; `failure` is why the side that did not answer the client gave no answer.
 
-        Raises KeyError when there is no answer of the primary, or neither an answer nor a failure of the candidate.
+        Raises KeyError when an answer is not there, and no failure says why.
         """
         compared = _compared(exchange, failure, terms)
         again = _asked_again(exchange, terms)
@@ -90,16 +96,17 @@ class Judge:
 
 
 def _compared(exchange: Exchange, failure: str | None, terms: Terms) -> Comparison:
-    primary = exchange.answers[terms.primary]
+    answers = exchange.answers
     if failure is not None:
-        status, none = str(primary.status), f"no answer ({failure})"
-        return Comparison((Difference(Kind.STATUS, "status", status, none, "status"),))
-    return compare(primary, exchange.answers[terms.candidate], terms.rules, hosts=_hosts(exchange, terms))
+        status, none = str(answers[exchange.primary].status), f"no answer ({failure})"
+        left, right = (status, none) if exchange.primary == terms.primary else (none, status)
+        return Comparison((Difference(Kind.STATUS, "status", left, right, "status"),))
+    return compare(answers[terms.primary], answers[terms.candidate], terms.rules, hosts=_hosts(exchange, terms))
 
 
 def _asked_again(exchange: Exchange, terms: Terms) -> Comparison | None:
     again = exchange.answers.get(AGAIN)
-    if again is None:
+    if again is None or terms.primary not in exchange.answers:
         return None
     return compare(exchange.answers[terms.primary], again, terms.rules, hosts=_hosts(exchange, terms))
 

@@ -178,7 +178,7 @@ class Runner:
         if self._monotonic() - pair.since > MAX_AGE_SECONDS:
             return Came.TOO_OLD
         terms = served.terms_of(route, self._now())
-        if pair.exchange.primary != terms.primary:
+        if pair.exchange.primary not in terms.answering:
             return Came.OUTDATED
         judged = self._judge.judge(pair.exchange, pair.failure, terms, self._wants_example)
         self._store.record(judged)

@@ -36,6 +36,10 @@ class DataPlane(Protocol):
         """
         ...
 
+    def sign_pins_with(self, key: bytes) -> None:
+        """The key of the cookies that keep a user's group where a write was taken; all workers have the same."""
+        ...
+
     def hand_pairs_to(self, take: HandOver) -> None:
         """Give whatever is to be compared to `take` from now on; before, it is dropped and counted."""
         ...

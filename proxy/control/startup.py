@@ -18,6 +18,7 @@ from proxy.control.folder import private_folder, write_atomically
 from proxy.control.launch import Launch, override_addresses, write_launch
 from proxy.control.listeners import BACKLOG, bound_address, is_loopback
 from proxy.control.listeners import listen as bind
+from proxy.control.pin_key import prepare_pin_key
 from proxy.control.spawner import Commands, Sockets, Spawner
 from proxy.control.supervisor import Supervisor
 from proxy.control.token import VARIABLE, Token, ensure_token, find_token
@@ -52,6 +53,7 @@ def serve(wanted: Wanted, commands: Commands, *, environ: Mapping[str, str], log
         )
         stack.enter_context(console_address_kept(snapshot.state_dir, launch.console_bound[0]))
         write_launch(launch)
+        prepare_pin_key(snapshot.state_dir, launch.folder, log)
         write_atomically(launch.snapshot_file, dump_snapshot(snapshot))
         sockets = Sockets(public, console, stack.enter_context(_listen_for_links(launch)))
         return Supervisor(

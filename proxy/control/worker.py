@@ -28,6 +28,7 @@ from proxy.control.endpoints_file import read_known
 from proxy.control.launch import read_launch
 from proxy.control.link import PROTOCOL_VERSION, THREAD_BYTES, Link, LinkError, Message, connect, encode
 from proxy.control.pairs import MAX_UNSENT_PAIR_BYTES, Pair, to_message, wanted_from
+from proxy.control.pin_key import read_pin_key
 from proxy.forwarding.files import SPARE_FILES, most_clients
 from proxy.forwarding.known_endpoints import from_json
 from proxy.observability.log import Log, adopt_library_logs
@@ -72,6 +73,7 @@ def run(build: BuildEngine, arguments: Sequence[str]) -> int:
         snapshot = load_snapshot(launch.snapshot_file.read_bytes())
         raise_file_limit(snapshot.listen.limits.connections // launch.workers * 2 + SPARE_FILES, log)
         engine = build(snapshot, launch.workers)
+        engine.sign_pins_with(read_pin_key(launch.folder))
         engine.apply_endpoints(read_known(launch.folder, snapshot.state_dir))
     except (ConfigError, OSError) as error:
         log.failure("start_refused", problems=str(error).splitlines())

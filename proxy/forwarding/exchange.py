@@ -13,7 +13,8 @@ from dataclasses import replace
 from typing import Final
 
 from proxy.forwarding.outcome import STATUS, UNABLE, Outcome
-from proxy.forwarding.render import decision_line, edit_answer
+from proxy.forwarding.render import edit_answer, own_lines
+from proxy.forwarding.sticky import Visit
 from proxy.forwarding.tries import (
     BODY,
     CONNECT,
@@ -40,6 +41,8 @@ class Exchange(Tries):
     limited = 0.0  # refused by a rate limit: the seconds after which its client may come again
     retried = False  # because a kept connection had been closed
     tells_decision = False  # to a trusted caller
+    visit: Visit | None = None  # of a user who is to be kept on a side
+    adds_lines = False  # to the answer, because of one of these
     answer: LocalAnswer | None = None  # of our own, instead of anybody's
     outcome = Outcome.ANSWERED  # how it ended, as soon as it has
     status = 0
@@ -253,8 +256,8 @@ class Exchange(Tries):
         self._answer_locally(answer)
 
     def _answer_locally(self, answer: LocalAnswer) -> None:
-        if self.tells_decision:
-            answer = replace(answer, lines=(*answer.lines, decision_line(self)))
+        if self.adds_lines:
+            answer = replace(answer, lines=(*answer.lines, *own_lines(self)))
         self.client.send_local(self, answer)
 
     def close_tunnel(self) -> None:

@@ -25,12 +25,14 @@ from proxy.forwarding.pair import Watched
 from proxy.forwarding.plan import Active, Plan, activate
 from proxy.forwarding.pool import EndpointPool
 from proxy.forwarding.recording import Recorder
+from proxy.forwarding.sticky import Stickiness, Visit
 from proxy.forwarding.tries import BODY, CONNECT, QUEUED, REQUEST, RESPONSE, Client, Tries
 from proxy.forwarding.upstream import PARSER as RESPONSE_PARSER
 from proxy.observability.access_log import AccessLog, AccessRecord
 from proxy.observability.counters import Counters
 from proxy.observability.tracing import IdSource, is_request_id, trace_id
 from proxy.routing.decision import Side, decide
+from proxy.routing.pin import SAFE
 from proxy.routing.reserved import MAYBE_INTERNAL, is_internal
 from proxy.routing.table import RouteTable, compile_table
 from proxy.wire.guard import refuse_unserved
@@ -89,6 +91,7 @@ class Forwarder:
         self._limiters = Limiters(workers)
         self.mirrors = Mirrors(self.counters, workers)
         self.recorder: Recorder | None = None
+        self.stickiness = Stickiness()
         self.swap(snapshot)
 
     # configuration
@@ -140,11 +143,17 @@ class Forwarder:
             _refuse_internal(head)
             refuse_unserved(head)
         steers = active.steerable and origin.may_steer(head)
-        claim = active.table.match(head)
+        claim, wish, visit = active.table.match(head), _wish(head) if steers else None, None
         if claim is None:
             plan = active.default
+        elif claim.split is None:
+            plan = active.plans[id(decide(claim, active.snapshot.legacy, wish))]
         else:
-            plan = active.plans[id(decide(claim, active.snapshot.legacy, _wish(head) if steers else None))]
+            decision, visit = self.stickiness.divide(claim, claim.split, head, origin, wish)
+            plan = active.plans[id(decision)]
+        if plan.pinning is not None and head.method not in SAFE:
+            visit = visit or Visit()
+            visit.pinning = plan.pinning
         make = Exchange if plan.mirror is None and self.recorder is None else Watched
         exchange = make(self, client, head, plan, origin, self.monotonic())
         exchange.trace = fields.trace or self.ids.begin_trace()
@@ -152,8 +161,10 @@ class Forwarder:
             exchange.request_id = extras.request_id
         else:
             exchange.request_id = self.ids.fresh()
+        if visit is not None:
+            exchange.visit, exchange.adds_lines = visit, True
         if steers:
-            exchange.tells_decision = True
+            exchange.tells_decision = exchange.adds_lines = True
         if extras.last_hop:
             exchange.answer = LAST_HOP_ANSWER
         if extras.upgrade:
@@ -163,7 +174,10 @@ class Forwarder:
             exchange.limited = limiter.wait(head, origin, exchange.started)
         if budget is not None and not exchange.limited:
             budget.record_request(exchange.started)
-        if extras is NO_EXTRAS and not steers and plan.mirror is None and limiter is None and budget is None:
+        if (
+            extras is NO_EXTRAS and not steers and visit is None
+            and plan.mirror is None and limiter is None and budget is None
+        ):  # fmt: skip
             origin.head, origin.plan = head, plan
         return exchange
 

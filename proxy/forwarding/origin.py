@@ -1,7 +1,7 @@
 """What one client connection tells about its client: worked out once, used by each of its requests."""
 
 from proxy.forwarding.plan import Active, Plan
-from proxy.wire.forwarded import extend_forwarding, forwarded_for, replace_forwarding, resolve_client
+from proxy.wire.forwarded import extend_forwarding, forwarded_for, forwarded_scheme, replace_forwarding, resolve_client
 from proxy.wire.head import RequestHead
 
 
@@ -37,6 +37,12 @@ class Origin:
         if not self.trusted or not head.extras.forwarding:
             return self.peer
         return resolve_client(self.peer, forwarded_for(head.extras.forwarding), self.active.trusted_proxies)
+
+    def is_secure(self, head: RequestHead) -> bool:
+        """Whether the client speaks TLS: to us, or to what a trusted peer says."""
+        if not self.trusted or not head.extras.forwarding:
+            return self.scheme == "https"
+        return forwarded_scheme(head.extras.forwarding, self.scheme) == "https"
 
     def may_steer(self, head: RequestHead) -> bool:
         """Whether this client may choose a side and be told why a decision was made."""

@@ -6,6 +6,7 @@ makes another and swaps it in by one assignment, and a request keeps the one it 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time
 from email.utils import format_datetime
@@ -16,13 +17,16 @@ from proxy.forwarding.group import NO_LIMITS, Seconds, UpstreamGroup, Upstreams,
 from proxy.forwarding.limits import Limiter, Limiters
 from proxy.forwarding.mirror import Mirror, MirrorPlan, Mirrors
 from proxy.forwarding.shadowing import OWN
+from proxy.forwarding.sticky import Pinning
 from proxy.observability.counters import Counters, RouteStats
 from proxy.resilience.outcome import Conditions
 from proxy.resilience.retry import Budget
 from proxy.routing.claim import CompiledRoute
 from proxy.routing.decision import Decision, Reason, Side, by_default
 from proxy.routing.mirror import copied_as
+from proxy.routing.pin import pinning
 from proxy.routing.rewrite import Rewrite
+from proxy.routing.split import salt_of
 from proxy.routing.table import RouteTable
 from proxy.wire.exchange import AGAIN
 from proxy.wire.forwarded import Networks
@@ -31,6 +35,13 @@ from proxy.wire.response import ResponseHead
 from proxy.wire.rewrite import LineEdits
 
 NOTHING: frozenset[int] = frozenset()
+
+_SPLIT: Mapping[Stage, frozenset[Side]] = {
+    Stage.SHADOW: frozenset({Side.SERVICE}),  # the monolith answers everybody as before
+    Stage.CANARY: frozenset({Side.LEGACY, Side.SERVICE}),
+    Stage.CUTOVER: frozenset({Side.LEGACY, Side.SERVICE}),
+}
+"""Whose answers no cache may keep: it would give them to users of the other side, and after the next move too."""
 
 MARK = ("X-Shadow", "1")
 """On every copy, so that whoever is asked can tell."""
@@ -70,6 +81,7 @@ class Plan:
     edits: bool = False  # whether `split` or `response_edits` change answers
     last_answer: tuple[ResponseHead, ResponseHead] | None = None  # the last head that was edited, and its edited form
     split: bool = False  # permanent redirects and shared caching would outlive a rollback
+    pinning: Pinning | None = None  # what a write does
     upgrades: frozenset[bytes] = frozenset({b"websocket"})
     answer: LocalAnswer | None = None
 
@@ -86,6 +98,7 @@ class Active:
     trusted_proxies: Networks = field(default_factory=lambda: Networks(()))
     trusted_callers: Networks = field(default_factory=lambda: Networks(()))
     steerable: bool = False  # whether anybody may choose a side
+    longest_pin: float = 0.0  # seconds; 0: no write pins anybody
     log_all: bool = False
     log_errors: bool = True
 
@@ -101,11 +114,7 @@ def activate(
     """The active form of a snapshot. Raises OSError when a CA bundle cannot be read; then nothing has changed."""
     groups = upstreams.take(snapshot)
     planner = _Planner(snapshot, groups, limiters, mirrors.take(snapshot), counters)
-    plans = {
-        id(decision): planner.plan(decision, claim)
-        for claim in table.ranked
-        for decision in (claim.decisions.normal, claim.decisions.to_legacy, claim.decisions.to_service)
-    }
+    plans = {id(decision): planner.plan(decision, claim) for claim in table.ranked for decision in claim.decisions}
     return Active(
         snapshot=snapshot,
         table=table,
@@ -115,6 +124,7 @@ def activate(
         trusted_proxies=Networks(snapshot.listen.trusted_proxies),
         trusted_callers=Networks(snapshot.listen.trusted_callers),
         steerable=bool(snapshot.listen.trusted_callers),
+        longest_pin=max(planner.pinning.values(), default=0.0),
         log_all=snapshot.access_log is AccessLog.ON,
         log_errors=snapshot.access_log is not AccessLog.OFF,
     )
@@ -137,6 +147,7 @@ class _Planner:
         self._budgets = limiters.take_budgets(snapshot)
         self._mirrors = mirrors
         self._counters = counters
+        self.pinning = pinning(snapshot.routes)
 
     def plan(self, decision: Decision, claim: CompiledRoute | None) -> Plan:
         route = claim.route if claim else None
@@ -155,13 +166,16 @@ class _Planner:
             plan.aggregate = route.aggregate if decision.side is Side.SERVICE else ()
             plan.limiter = self._limiters.get(route.name)
             plan.upgrades |= {token.encode("latin-1") for token in route.upgrades}
+            plan.split = plan.edits = decision.side in _SPLIT.get(route.stage, ())
+            if route.name in self.pinning and decision.side is not Side.NONE:
+                plan.pinning = Pinning(salt_of(route), self.pinning[route.name])
         if claim is not None and decision.side is Side.SERVICE:
             _add_service(plan, claim)
             self._add_fallback(plan, claim.route)
         if route is not None and decision.side is Side.NONE:
             plan.answer = retired_answer(route.respond)
-        if claim is not None and claim.route.name in self._mirrors and decision is claim.decisions.normal:
-            self._add_mirror(plan, claim)
+        if claim is not None and claim.route.name in self._mirrors and decision.reason is not Reason.OVERRIDE:
+            self._add_mirror(plan, claim)  # who asks for a side wants that one, and no other
         return plan
 
     def plan_part(self, upstream: str) -> Plan:
@@ -189,14 +203,18 @@ class _Planner:
             self.plan(Decision(route.name, Side.LEGACY, reason, legacy, rewrites=False), None)
             for reason in (Reason.FALLBACK, Reason.BREAKER)
         )
-        failed.body_bytes = left_alone.body_bytes = plan.body_bytes
+        for each in (failed, left_alone):
+            each.body_bytes = plan.body_bytes
+            each.split = each.edits = plan.split
         budget = self._budgets.get(route.name)
         plan.fallback = FallbackPlan(on, frozenset(written.methods), failed, left_alone, budget)
         plan.watched |= on.statuses
 
     def _add_mirror(self, plan: Plan, claim: CompiledRoute) -> None:
-        route, primary = claim.route, plan.decision.side
-        shadow, other = route.shadow, copied_as(route, claim.decisions)
+        route, primary = claim.route, plan.decision
+        shadow, other = route.shadow, copied_as(route, claim.decisions, primary.side)
+        # At canary both sides answer clients, and the monolith is what the service is measured by.
+        again = claim.decisions.to_legacy if route.stage is Stage.CANARY else primary
         assert shadow is not None
         assert other is not None
         seconds = shadow.timeout.total_seconds()
@@ -205,10 +223,10 @@ class _Planner:
         plan.mirror = MirrorPlan(
             mirror=self._mirrors[route.name],
             other=copy.group,
-            primary=primary.value,
+            primary=primary.side.value,
             copies={
                 other.side.value: copy,
-                AGAIN: self._plan_copy(plan.decision, claim, seconds, plan.split),
+                AGAIN: self._plan_copy(again, claim, seconds, plan.split),
             },
             sample=shadow.sample,
             compared=route.compare.sample,
@@ -245,7 +263,6 @@ class _Planner:
 def _add_service(plan: Plan, claim: CompiledRoute) -> None:
     """What a route changes on the way to its service and back; the monolith always gets what the client sent."""
     route = claim.route
-    plan.split = route.stage is Stage.CUTOVER
     plan.rewrite = claim.rewrite
     if route.rewrite and route.rewrite.prefix is not None and "{" not in claim.path.text:
         public = claim.path.text.removesuffix("/**")

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from proxy.forwarding.exchange import Exchange
     from proxy.forwarding.plan import Plan
     from proxy.forwarding.pool import EndpointPool
+    from proxy.forwarding.sticky import Visit
     from proxy.forwarding.tries import Tries
     from proxy.wire.head import RequestFields, RequestHead
     from proxy.wire.problem import LocalAnswer
@@ -79,15 +80,23 @@ def render_answer(exchange: Exchange, head: ResponseHead, data: bytes, fields: b
     """
     if not head.dated:  # RFC 9110 section 6.6.1
         fields += b"\r\n" + exchange.forwarder.date_line
-    if exchange.tells_decision:
-        fields += b"\r\n" + decision_line(exchange)
+    if exchange.adds_lines:
+        fields += b"".join([b"\r\n" + line for line in own_lines(exchange)])
     return b"".join((head.block, b"\r\nX-Request-Id: ", exchange.request_id, fields, b"\r\n\r\n", data))
 
 
-def decision_line(exchange: Exchange) -> bytes:
-    """For trusted callers: what was decided, and why."""
+def own_lines(exchange: Exchange) -> list[bytes]:
+    """What we say ourselves on an answer: cookies that keep a user on a side, and the decision to a trusted caller."""
+    visit = exchange.visit
+    lines = [] if visit is None else exchange.forwarder.stickiness.answer_lines(exchange, visit)
+    if exchange.tells_decision:
+        lines.append(_decision_line(exchange, visit))
+    return lines
+
+
+def _decision_line(exchange: Exchange, visit: Visit | None) -> bytes:
     decision = exchange.plan.decision
-    bucket = "-" if decision.bucket is None else decision.bucket
+    bucket = "-" if visit is None or visit.bucket is None else visit.bucket
     text = f"route={decision.route};side={decision.side};reason={decision.reason};bucket={bucket}"
     return b"X-Strangler-Decision: " + text.encode("latin-1")
 

@@ -14,6 +14,7 @@ from proxy.routing.head import Head
 from proxy.routing.pattern import Host, Path, parse_path
 from proxy.routing.predicate import Condition, Source, compile_conditions
 from proxy.routing.rewrite import Rewrite, compile_rewrite
+from proxy.routing.split import Lines, Split, compile_lines, compile_split
 
 
 class Rank(NamedTuple):
@@ -41,6 +42,7 @@ class CompiledRoute:
     admits: Callable[[Head], bool] | None  # all conditions at once; None when there are none
     rewrite: Rewrite | None
     decisions: Decisions
+    split: Split | None  # how its users are divided, at canary
     rank: Rank
 
     def claims(self, head: Head) -> bool:
@@ -66,10 +68,14 @@ def compile_routes(snapshot: Snapshot) -> tuple[CompiledRoute, ...]:
     for one in written:
         if "HEAD" in one.match.methods:
             naming_head[one.resource].add(one.route.name)
+    lines = compile_lines(snapshot.routes)
     claims = [
-        _compile(one, snapshot.legacy, order, others_name_head=bool(naming_head[one.resource] - {one.route.name}))
+        _compile(
+            one, snapshot.legacy, lines, order,
+            others_name_head=bool(naming_head[one.resource] - {one.route.name}),
+        )
         for order, one in enumerate(written)
-    ]
+    ]  # fmt: skip
     return tuple(sorted(claims, key=lambda claim: claim.rank))
 
 
@@ -87,7 +93,7 @@ class _Written(NamedTuple):
         return (self.host, self.path.shape)
 
 
-def _compile(written: _Written, legacy: str, order: int, *, others_name_head: bool) -> CompiledRoute:
+def _compile(written: _Written, legacy: str, lines: Lines, order: int, *, others_name_head: bool) -> CompiledRoute:
     route, match, host, path = written
     rewrite = compile_rewrite(route.rewrite, path)
     conditions = compile_conditions(match)
@@ -101,6 +107,7 @@ def _compile(written: _Written, legacy: str, order: int, *, others_name_head: bo
         admits=_all_of(conditions),
         rewrite=rewrite,
         decisions=foresee(route, legacy, rewrites=rewrite is not None),
+        split=compile_split(route, lines),
         rank=_rank(written, conditions, order),
     )
 

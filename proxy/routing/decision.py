@@ -1,10 +1,11 @@
 """Which side answers a request, and why.
 
-A decision depends on the route and on a trusted caller's wish, never on time, chance or load. The reason is one of a
-closed set, the same in logs, metrics, headers and `strangler explain`.
+A decision depends on the route and on a trusted caller's wish, at canary on the user too (`split`), never on time,
+chance or load. The reason is one of a closed set, the same in logs, metrics, headers and `strangler explain`.
 """
 
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import lru_cache
 from typing import Protocol
@@ -25,6 +26,10 @@ class Reason(StrEnum):
 
     DEFAULT = "default"  # no route claims the request
     STAGE = "stage"  # the route's stage says so
+    WEIGHT = "weight"  # at canary: the user's bucket lies on that side
+    ALLOW = "allow"  # at canary: the file names the user, for the service
+    DENY = "deny"  # at canary: the file names the user, for the monolith
+    PIN = "pin"  # at canary: that side has just taken a write of the user's
     OVERRIDE = "override"  # a trusted caller asked for it
     FALLBACK = "fallback"  # the service failed, and the monolith answers in its place
     BREAKER = "breaker"  # the service is left alone, and the monolith answers in its place
@@ -33,7 +38,7 @@ class Reason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """Where one request goes. `bucket` is None where no share decided.
+    """Where requests go.
 
     `upstream` is None when we answer, and when the answer is composed: then the side is the service's.
     """
@@ -43,16 +48,24 @@ class Decision:
     reason: Reason
     upstream: str | None
     rewrites: bool  # whether the path is rewritten on the way
-    bucket: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Decisions:
-    """Every decision a route can lead to, made beforehand so that a request allocates nothing."""
+    """Every decision a route can lead to, made beforehand so that a request allocates nothing.
+
+    At canary the user decides: `split` has all there are, and `normal` is for those whom the weight does not reach.
+    """
 
     normal: Decision
     to_legacy: Decision
     to_service: Decision
+    split: Mapping[tuple[Side, Reason], Decision] = field(default_factory=dict)
+
+    def __iter__(self) -> Iterator[Decision]:
+        """Each once: they are told apart by identity, as plans are found by it."""
+        every = (self.normal, self.to_legacy, self.to_service, *self.split.values())
+        yield from {id(decision): decision for decision in every}.values()
 
 
 class Claimed(Protocol):
@@ -69,11 +82,17 @@ def foresee(route: Route, legacy: str, *, rewrites: bool) -> Decisions:
         normal = _by_stage(route, legacy, rewrites)
         return Decisions(normal, to_legacy, normal)
     to_service = Decision(route.name, Side.SERVICE, Reason.OVERRIDE, route.to, rewrites)
+    if route.stage is Stage.CANARY:
+        split = _split(to_legacy, to_service)
+        return Decisions(split[Side.LEGACY, Reason.WEIGHT], to_legacy, to_service, split)
     return Decisions(_by_stage(route, legacy, rewrites), to_legacy, to_service)
 
 
 def decide(matched: Claimed | None, legacy: str, override: Side | None = None) -> Decision:
-    """The decision for a request: `matched` is its route, or None; `override` the side a trusted caller asked for."""
+    """The decision for a request: `matched` is its route, or None; `override` the side a trusted caller asked for.
+
+    At canary it takes a user to decide: see `split.choose`.
+    """
     if matched is None:
         return by_default(legacy)
     decisions = matched.decisions
@@ -86,6 +105,21 @@ def decide(matched: Claimed | None, legacy: str, override: Side | None = None) -
 def by_default(legacy: str) -> Decision:
     """What becomes of a request that no route claims."""
     return Decision(DEFAULT_ROUTE, Side.LEGACY, Reason.DEFAULT, legacy, rewrites=False)
+
+
+def _split(to_legacy: Decision, to_service: Decision) -> dict[tuple[Side, Reason], Decision]:
+    sides = {Side.LEGACY: to_legacy, Side.SERVICE: to_service}
+    return {(side, reason): replace(sides[side], reason=reason) for side, reason in _AT_CANARY}
+
+
+_AT_CANARY = (
+    (Side.LEGACY, Reason.DENY),
+    (Side.SERVICE, Reason.ALLOW),
+    (Side.LEGACY, Reason.PIN),
+    (Side.SERVICE, Reason.PIN),
+    (Side.LEGACY, Reason.WEIGHT),
+    (Side.SERVICE, Reason.WEIGHT),
+)
 
 
 def _by_stage(route: Route, legacy: str, rewrites: bool) -> Decision:

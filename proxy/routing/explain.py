@@ -4,7 +4,6 @@ The answer comes from the functions that decide real requests (`match`, `decide`
 network is never touched. What a request's headers say is never repeated: an explanation may be shown to others.
 """
 
-from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -17,16 +16,9 @@ from proxy.routing.decision import Decision, Reason, Side, decide
 from proxy.routing.head import Head
 from proxy.routing.mirror import copied_as
 from proxy.routing.reserved import is_internal
+from proxy.routing.rivals import Rival, find_rivals
+from proxy.routing.split import Split, User, UserKind, choose, read_user
 from proxy.routing.table import RouteTable
-
-
-@dataclass(frozen=True, slots=True)
-class Rival:
-    """A route that did not get the request. `near` is whether it came close enough for a person to wonder."""
-
-    route: str
-    why: str
-    near: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +59,24 @@ class Copied:
 
 
 @dataclass(frozen=True, slots=True)
+class Divided:
+    """How users are divided between two sides, at canary. The service answers buckets below `below`.
+
+    `told_by` is what told who the user is; never who that is. URLs are None as in `Part`.
+    """
+
+    weight: float
+    below: int
+    salt: str
+    told_by: UserKind
+    named: bool  # by the route's `sticky`
+    service: str | None
+    service_url: str | None
+    legacy: str
+    legacy_url: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Explanation:
     """The decision for one request and its reasons. `route` and `reason` are None when no route was even asked.
 
@@ -83,6 +93,7 @@ class Explanation:
     answer: Answer | None
     fallback: Substitute | None
     shadow: Copied | None
+    divided: Divided | None
     parts: tuple[Part, ...]
     lost: tuple[Rival, ...]
     claim: CompiledRoute | None
@@ -100,34 +111,60 @@ class Explanation:
             "answer": {"status": answer.status, "location": answer.location} if answer else None,
             "fallback": _plain(self.fallback) if self.fallback else None,
             "shadow": _plain(self.shadow) if self.shadow else None,
+            "canary": _plain(self.divided) if self.divided else None,
             "parts": [_plain(part) for part in self.parts],
             "lost": [{"route": rival.route, "why": rival.why} for rival in self.lost],
         }
 
 
-def explain(table: RouteTable, snapshot: Snapshot, head: Head, override: Side | None = None) -> Explanation:
-    """What would become of `head`, were it a request, and `override` the side a trusted caller asked for."""
+def explain(
+    table: RouteTable, snapshot: Snapshot, head: Head, override: Side | None = None, address: str = "127.0.0.1"
+) -> Explanation:
+    """What would become of `head`, were it a request of the client at `address`.
+
+    `override` is the side a trusted caller asked for. Pins are not looked at: only the running server can read them.
+    """
     if is_internal(head.path):
-        return Explanation(None, Side.NONE, None, None, None, None, Answer(404), None, None, (), (), None)
+        return Explanation(None, Side.NONE, None, None, None, None, Answer(404), None, None, None, (), (), None)
     claim = table.match(head)
-    decision = decide(claim, snapshot.legacy, override)
+    decision, bucket, divided = decide(claim, snapshot.legacy, override), None, None
+    if claim is not None and claim.split is not None:
+        user = read_user(claim.split, head, address)
+        decision, bucket = choose(claim.split, claim.decisions, user, override, None)
+        divided = _divided(snapshot, head, claim, claim.split, user)
     return Explanation(
         route=decision.route,
         side=decision.side,
         reason=decision.reason,
         upstream=decision.upstream,
         url=_url(snapshot, head, claim, decision),
-        bucket=decision.bucket,
+        bucket=bucket,
         answer=_answer(claim, decision),
         fallback=_fallback(snapshot, head, claim, decision),
         shadow=_shadow(snapshot, head, claim, decision),
+        divided=divided,
         parts=_parts(snapshot, head, claim, decision),
-        lost=_rivals(table, head, claim),
+        lost=find_rivals(table, head, claim),
         claim=claim,
     )
 
 
-def _plain(one: Part | Substitute | Copied) -> dict[str, Any]:
+def _divided(snapshot: Snapshot, head: Head, claim: CompiledRoute, split: Split, user: User) -> Divided:
+    service = claim.decisions.to_service
+    return Divided(
+        weight=split.weight,
+        below=split.below,
+        salt=split.salt,
+        told_by=user.kind,
+        named=user.named,
+        service=service.upstream,
+        service_url=_url(snapshot, head, claim, service),
+        legacy=snapshot.legacy,
+        legacy_url=_url(snapshot, head, claim, claim.decisions.to_legacy),
+    )
+
+
+def _plain(one: Part | Substitute | Copied | Divided) -> dict[str, Any]:
     return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(one).items()}
 
 
@@ -160,11 +197,11 @@ def _fallback(snapshot: Snapshot, head: Head, claim: CompiledRoute | None, decis
 
 
 def _shadow(snapshot: Snapshot, head: Head, claim: CompiledRoute | None, decision: Decision) -> Copied | None:
-    copied = copied_as(claim.route, claim.decisions) if claim else None
+    copied = copied_as(claim.route, claim.decisions, decision.side) if claim else None
     if claim is None or claim.route.shadow is None or copied is None or copied.upstream is None:
         return None
     shadow, why_not = claim.route.shadow, None
-    if decision is not claim.decisions.normal:
+    if decision.reason is Reason.OVERRIDE:
         why_not = "a side was asked for"
     elif head.method not in shadow.methods:
         why_not = f"{head.method} may change something" if head.method in WRITES else f"{head.method} is never copied"
@@ -190,87 +227,3 @@ def _answer(claim: CompiledRoute | None, decision: Decision) -> Answer | None:
         return None
     respond = claim.route.respond
     return Answer(respond.status, respond.see if 300 <= respond.status < 400 else None)
-
-
-def _rivals(table: RouteTable, head: Head, winner: CompiledRoute | None) -> tuple[Rival, ...]:
-    """One for each other route, speaking of the match that came closest."""
-    closest: dict[str, tuple[int, str]] = {}
-    for claim in table.ranked:
-        if winner is None or claim.route is not winner.route:
-            met, why = _why_not(claim, head, winner)
-            if met > closest.get(claim.route.name, (-1, ""))[0]:
-                closest[claim.route.name] = (met, why)
-    return tuple(Rival(route, why, near=met > _FAR) for route, (met, why) in closest.items())
-
-
-_FAR = 1  # conditions met (none, or the host alone) by a route that nobody would have expected to get the request
-
-
-def _why_not(claim: CompiledRoute, head: Head, winner: CompiledRoute | None) -> tuple[int, str]:
-    """How many steps of the match were passed, and what stopped it."""
-    if not claim.host.matches(head.host):
-        return 0, f"host differs: {claim.host.text}"
-    if not claim.path.matches(head.path):
-        near = _near_miss(claim, head)
-        return (2, near) if near else (1, f"path differs: {claim.path.text}")
-    if claim.methods is not None and head.method not in claim.methods:
-        return 3, _method_differs(claim, head.method)
-    failed = next((condition for condition in claim.conditions if not condition.holds(head)), None)
-    if failed is not None:
-        return 4, failed.failure(head)
-    if winner is None:
-        raise AssertionError(f"{claim} claims the request, and the index did not find it")
-    return 5, "ranks lower: " + _outranked(claim, winner)
-
-
-def _near_miss(claim: CompiledRoute, head: Head) -> str | None:
-    """What small change of the request's path would have satisfied the route."""
-    path = head.path
-    changes: tuple[tuple[str, Callable[[], str]], ...] = (
-        ("by the slash at its end", lambda: path.rstrip("/") if path.endswith("/") else path + "/"),
-        ("in upper and lower case", path.lower),
-        ("by a doubled slash", lambda: "/".join(["", *filter(None, path.split("/"))])),
-    )
-    for said, change in changes:
-        changed = change()
-        if changed != path and claim.path.matches(changed):
-            return f"path differs only {said}: {claim.path.text}"
-    return None
-
-
-def _method_differs(claim: CompiledRoute, method: str) -> str:
-    listed = ", ".join(claim.match.methods)
-    if method == "HEAD" and "GET" in claim.match.methods:
-        return f"method HEAD is not listed ({listed}), and another route names HEAD for this path"
-    return f"method {method} is not listed ({listed})"
-
-
-def _outranked(loser: CompiledRoute, winner: CompiledRoute) -> str:
-    """The first step of the order at which the two differ."""
-    return next(_steps(loser, winner))
-
-
-def _steps(loser: CompiledRoute, winner: CompiledRoute) -> Iterator[str]:
-    low, high = loser.rank, winner.rank
-    if low.priority != high.priority:
-        yield f"priority {winner.route.priority} stands above {loser.route.priority}"
-    if low.host != high.host:
-        yield f"host {winner.host.text} is more exact than {loser.host.text or 'any host'}"
-    if loser.path.kind is not winner.path.kind:
-        yield f"{_named(winner)} stands before {_named(loser)}"
-    if len(loser.path.segments) != len(winner.path.segments):
-        yield f"{winner.path.text} is a longer prefix than {loser.path.text}"
-    if low.path != high.path:
-        yield f"{winner.path.text} has a literal further left than {loser.path.text}"
-    if low.method != high.method:
-        yield f"{winner.route.name} names the method"
-    if low.headers != high.headers:
-        yield f"{winner.route.name} has more conditions on headers ({-high.headers} to {-low.headers})"
-    if low.queries != high.queries:
-        yield f"{winner.route.name} has more conditions on the query ({-high.queries} to {-low.queries})"
-    yield f"{winner.route.name} stands earlier in the file"
-
-
-def _named(claim: CompiledRoute) -> str:
-    kind = claim.path.kind.value
-    return f"{'an' if kind == 'exact' else 'a'} {kind}{' path' if kind == 'exact' else ''} ({claim.path.text})"

@@ -1,7 +1,7 @@
 """What routing may know of a request: method, path, query, host and header values, and nothing else.
 
-Whoever parses the wire brings an object of this shape; routing never sees a socket, a body or a client address,
-so the same request is always decided the same way.
+Whoever parses the wire brings an object of this shape; routing never sees a socket or a body, and a client's address
+only where a split goes by it, so the same request is always decided the same way.
 """
 
 from collections.abc import Sequence

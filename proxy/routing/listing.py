@@ -7,14 +7,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from proxy.routing.claim import CompiledRoute
-from proxy.routing.decision import Decision, Side
+from proxy.routing.decision import Decision, Reason, Side
 from proxy.routing.mirror import copied_as
 from proxy.routing.table import RouteTable
 
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """One match of a route. `rank` counts from 1; `methods` is what it takes (HEAD with GET), None for any."""
+    """One match of a route. `rank` counts from 1; `methods` is what it takes (HEAD with GET), None for any.
+
+    At canary `side`, `upstream` and `shadow` are those of the users whom the weight reaches, `weight` their share.
+    """
 
     rank: int
     route: str
@@ -25,6 +28,7 @@ class Listed:
     conditions: tuple[str, ...]
     priority: int
     stage: str
+    weight: float | None
     side: Side
     upstream: str | None
     shadow: str | None  # upstream that gets copies, whose answers are only compared
@@ -48,8 +52,9 @@ def list_routes(table: RouteTable) -> tuple[Listed, ...]:
 
 
 def _list(rank: int, claim: CompiledRoute) -> Listed:
-    route, decision = claim.route, claim.decisions.normal
-    copied = copied_as(route, claim.decisions)
+    route, split = claim.route, claim.split
+    decision = claim.decisions.split[Side.SERVICE, Reason.WEIGHT] if split else claim.decisions.normal
+    copied = copied_as(route, claim.decisions, decision.side)
     place = claim.match.place or route.place
     return Listed(
         rank=rank,
@@ -61,6 +66,7 @@ def _list(rank: int, claim: CompiledRoute) -> Listed:
         conditions=tuple(map(str, claim.conditions)),
         priority=route.priority,
         stage=route.stage.value,
+        weight=split.weight if split else None,
         side=decision.side,
         upstream=decision.upstream,
         shadow=copied.upstream if copied else None,

@@ -125,7 +125,9 @@ def _text(value: str) -> str:
     return value if value.isascii() else value.encode("latin-1", "replace").decode("utf-8", "replace")
 
 
-def _read_header(name: str) -> Read:
+def read_header(name: str) -> Read:
+    """Reads a header (`name` in lower case): its one value, or nothing."""
+
     def read(head: Head) -> Sequence[str]:
         values = head.values(name)
         return [_text(", ".join(values))] if values else ()
@@ -133,7 +135,7 @@ def _read_header(name: str) -> Read:
     return read
 
 
-def _read_cookie(name: str) -> Read:
+def read_cookie(name: str) -> Read:
     """RFC 6265 section 4.2.1: pairs separated by `; `; a value is kept as sent, quotes too."""
 
     def read(head: Head) -> Sequence[str]:
@@ -156,7 +158,7 @@ def _read_query(name: str) -> Read:
 
 
 _READERS: dict[Source, Callable[[str], Read]] = {
-    Source.HEADER: _read_header,
-    Source.COOKIE: _read_cookie,
+    Source.HEADER: read_header,
+    Source.COOKIE: read_cookie,
     Source.QUERY: _read_query,
 }

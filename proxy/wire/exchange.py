@@ -15,7 +15,7 @@ Fields = tuple[tuple[str, str], ...]
 LEGACY: Final = "legacy"
 SERVICE: Final = "service"
 AGAIN: Final = "again"
-"""The primary, asked a second time: what its answers differ in from themselves is noise."""
+"""The primary, at canary the monolith, asked a second time: what its answers differ in from themselves is noise."""
 
 ROLES: Final = (LEGACY, SERVICE, AGAIN)
 

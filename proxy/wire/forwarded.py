@@ -79,6 +79,12 @@ def forwarded_for(noted: Sequence[tuple[Field, bytes]]) -> str:
     return ", ".join(field.value.decode("latin-1") for field, _ in noted if field.name == "x-forwarded-for")
 
 
+def forwarded_scheme(noted: Sequence[tuple[Field, bytes]], scheme: str) -> str:
+    """The scheme that the client used, as a trusted peer says it; `scheme` where it does not."""
+    said = [field.value for field, _ in noted if field.name == "x-forwarded-proto"]
+    return said[0].partition(b",")[0].strip().lower().decode("latin-1") if said else scheme
+
+
 def extend_forwarding(noted: Sequence[tuple[Field, bytes]], peer: str, scheme: str, host_value: bytes) -> bytes:
     """The field lines told to an upstream about a client behind a trusted peer, each with a leading CRLF."""
     chain = forwarded_for(noted)

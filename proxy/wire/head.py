@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from proxy.wire.fields import Field, split_line
+from proxy.wire.fields import Field
 
 
 @dataclass(slots=True)
@@ -97,9 +97,11 @@ class RequestHead:
 
     def values(self, name: str) -> Sequence[str]:
         """The values of a field that is forwarded, in order; `name` in lower case."""
-        wanted = name.encode("latin-1")
-        pairs = (split_line(line) for line in self.fields.lines)
-        return [value.decode("latin-1") for key, value in pairs if key == wanted]
+        wanted = name.encode("latin-1") + b":"
+        size = len(wanted)
+        return [
+            line[size:].strip(b" \t").decode("latin-1") for line in self.fields.lines if line[:size].lower() == wanted
+        ]
 
     def __repr__(self) -> str:
         return f"<RequestHead {self.method} {self.path}>"  # never the query or fields: they may hold secrets

@@ -21,7 +21,7 @@ from proxy.forwarding.forwarder import Forwarder
 from proxy.forwarding.known_endpoints import Known
 from proxy.forwarding.origin import Origin
 from proxy.forwarding.outcome import Outcome
-from proxy.forwarding.render import decision_line
+from proxy.forwarding.render import own_lines
 from proxy.forwarding.upstream import UpstreamConnection
 from proxy.gateway import compose
 from proxy.wire.fields import split_line
@@ -204,9 +204,7 @@ class AsgiClient:
         lines = head.lines
         if head.status == 304:  # servers take a Content-Length for a promise
             lines = [line for line in lines if not line[:15].lower().startswith(b"content-length:")]
-        lines = [*lines, b"X-Request-Id: " + exchange.request_id]
-        if exchange.tells_decision:
-            lines.append(decision_line(exchange))
+        lines = [*lines, b"X-Request-Id: " + exchange.request_id, *own_lines(exchange)]
         self._push(_start_message(head.status, lines))
         self.send_data(data, last)
 

@@ -111,6 +111,10 @@ class Engine:
         """Use what is known of endpoints, from the next request on. OSError when a CA bundle cannot be read."""
         self._forwarder.apply_endpoints({name: (one.endpoints, one.unhealthy) for name, one in known.items()})
 
+    def sign_pins_with(self, key: bytes) -> None:
+        """Sign and believe pins by `key`."""
+        self._forwarder.stickiness.key = key
+
     def hand_pairs_to(self, take: HandOver) -> None:
         """Give pairs of answers to `take` from now on."""
         self._forwarder.mirrors.hand_over = take

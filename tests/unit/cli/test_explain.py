@@ -127,6 +127,7 @@ def test_the_json_form_has_every_rival(ask):
         "answer": None,
         "fallback": None,
         "shadow": None,
+        "canary": None,
         "parts": [],
     }
     assert {one["route"] for one in lost} == {"product-edit", "shop", "beta", "old", "gone"}
@@ -216,3 +217,68 @@ def test_a_copy_is_said_with_its_share_and_why_there_is_none(config, ask):
     assert "at stage shadow, so monolith answers." in got.output
     assert "  copy     http://127.0.0.1:8103/cart of 25% of them, only to be compared" in got.output
     assert "  copy     none to inventory: POST may change something" in ask("POST", "/cart").output
+
+
+CANARY = """
+  - name: product-pages
+    match: GET /pages/**
+    to: inventory
+    stage: canary
+    group: catalogue
+    canary: { weight: 25%, sticky: { header: X-Customer }, allow: [qa-1], deny: [boss] }
+"""
+
+
+@pytest.fixture
+def ask_canary(tmp_path):
+    file = tmp_path / "routes.yaml"
+    file.write_text(FILE.replace("listen: {", "listen: { trusted_proxies: [10.0.0.0/8],") + CANARY)
+    return lambda *more: CliRunner().invoke(main, ["explain", "-c", str(file), "GET", "/pages/7", *more])
+
+
+def test_a_user_at_canary_is_explained_with_both_sides(ask_canary):
+    result = ask_canary("-H", "X-Customer: 4711")
+    assert result.exit_code == 0, result.output
+    first, *rest = result.output.splitlines()
+    stands = "it is at canary with 25% of the users, this one not among them"
+    assert first == f"Route product-pages claims GET /pages/7: {stands}, so monolith answers."
+    assert "  user     told by a header: bucket 8443 of 10000 under catalogue" in rest
+    assert "  service  http://127.0.0.1:8103/pages/7 for buckets below 2500 (25%)" in rest
+    assert "  legacy   http://127.0.0.1:8000/pages/7 for the others" in rest
+    assert "4711" not in result.output
+
+
+@pytest.mark.parametrize(
+    ("sent", "said"),
+    [
+        (("-H", "X-Customer: 4"), "with 25% of the users, this one among them, so inventory"),
+        (("-H", "X-Customer: qa-1"), "the user stands under allow, so inventory answers"),
+        (("-H", "X-Customer: boss"), "the user stands under deny, so monolith answers"),
+        (("-H", "X-Customer: 4711", "-H", "X-Strangler-Side: service"), "asks for the service side, so inventory"),
+        (("-H", "Authorization: Bearer hunter2"), "told by Authorization: bucket"),
+        (("-H", "Cookie: strangler_id=AAAAAAAAAAAAAAAAAAAAAA"), "told by the cookie strangler_id: bucket"),
+        (("-H", "Cookie: strangler_pin=x"), "the cookie strangler_pin is not looked at here"),
+        ((), "told by the address: bucket"),
+    ],
+)
+def test_what_told_the_user_and_what_decided_is_said(ask_canary, sent, said):
+    output = ask_canary(*sent).output
+    assert said in output
+    assert "hunter2" not in output
+
+
+def test_the_address_is_the_client_s_where_a_trusted_proxy_says_it(ask_canary):
+    def bucket(*sent):
+        return json.loads(ask_canary("--json", *sent).output)["bucket"]
+
+    direct = bucket("--from", "203.0.113.9")
+    assert bucket("--from", "10.0.0.1", "-H", "X-Forwarded-For: 203.0.113.9") == direct
+    assert (
+        bucket("--from", "192.0.2.1", "-H", "X-Forwarded-For: 203.0.113.9") == bucket("--from", "192.0.2.1") != direct
+    )
+
+
+def test_what_is_no_address_is_refused(ask_canary):
+    result = ask_canary("--from", "somewhere")
+    assert result.exit_code == 2
+    assert "that is no address" in result.output

@@ -76,6 +76,7 @@ def test_json_has_every_match_with_its_rank(config):
         "conditions": [],
         "priority": 0,
         "stage": "cutover",
+        "weight": None,
         "side": "service",
         "upstream": "inventory",
         "shadow": None,
@@ -140,3 +141,12 @@ def test_where_copies_go_has_a_column_when_there_are_any(config):
     assert cart.split()[-5:] == ["/cart", "shadow", "legacy", "monolith", "inventory"]
     found = {one["route"]: one["shadow"] for one in json.loads(listed(config, "--json").output)["routes"]}
     assert (found["cart"], found["products"]) == ("inventory", None)
+
+
+def test_a_route_at_canary_shows_its_share_and_both_sides(tmp_path):
+    file = tmp_path / "routes.yaml"
+    canary = "stage: canary, canary: { weight: 25% }"
+    file.write_text(FILE + f"  - {{ name: pages, match: GET /pages/**, to: inventory, {canary} }}\n")
+    (line,) = (line for line in listed(str(file)).output.splitlines() if " pages " in line)
+    columns = [part.strip() for part in line.split("  ") if part.strip()]
+    assert columns[-4:] == ["canary 25%", "both", "inventory, else monolith", "the other side"]

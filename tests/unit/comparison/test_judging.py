@@ -113,6 +113,21 @@ def test_after_the_cutover_the_service_is_the_primary() -> None:
     assert kinds == {("$.b", Kind.MISSING), ("$.a", Kind.EXTRA)}
 
 
+@pytest.mark.parametrize("answered_by", ["legacy", "service"])
+def test_at_canary_the_service_is_measured_by_the_monolith_whoever_answered(answered_by: str) -> None:
+    exchange = replace(pair(an_answer(b'{"a": 1}'), an_answer(b'{"b": 1}')), primary=answered_by)
+    kinds = {(each.path, each.kind) for each in judged(exchange, stage=Stage.CANARY.value).comparison.differences}
+    assert kinds == {("$.a", Kind.MISSING), ("$.b", Kind.EXTRA)}
+
+
+def test_at_canary_the_monolith_may_be_the_one_that_gives_no_answer() -> None:
+    answers = {"service": an_answer(status=201), "again": an_answer()}
+    asked = replace(an_exchange(), route="r", answers=answers, primary="service")
+    found = judged(asked, "response_timeout", stage=Stage.CANARY.value)
+    assert told(found) == [("status", "status", "no answer (response_timeout)", "201")]
+    assert found.again is None
+
+
 @pytest.mark.parametrize("left", ["127.0.0.1:8000", "shop.example"])
 def test_the_hosts_of_both_sides_and_of_the_request_are_one(left: str) -> None:
     answers = [an_answer(f'{{"next": "http://{host}/b"}}'.encode()) for host in (left, "127.0.0.1:8103")]

@@ -173,6 +173,13 @@ def test_pairs_of_a_stage_that_is_no_more_are_not_compared(scene: Scene, after: 
     assert scene.done() == {"outdated": 1}
 
 
+def test_at_canary_pairs_are_compared_whoever_answered_the_client(scene: Scene) -> None:
+    scene.runner.follow(shadowed(stage="canary"))
+    scene.takes(pair())
+    scene.takes(pair(primary="service"))
+    assert scene.done() == {"equal": 2}
+
+
 def test_a_reload_with_other_rules_begins_to_count_anew(scene: Scene) -> None:
     scene.takes(pair(right=b'{"a": 2}'))
     scene.done()

@@ -38,6 +38,9 @@ class Engine:
         self.wanted: Wanted | None = None
         self._drained = asyncio.Event()
 
+    def sign_pins_with(self, key: bytes) -> None:
+        self.pin_key = key
+
     def hand_pairs_to(self, take: HandOver) -> None:
         self.hand_over = take
 

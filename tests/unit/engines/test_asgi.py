@@ -143,6 +143,19 @@ def test_a_get_goes_up_and_its_answer_comes_down():
     play(story)
 
 
+def test_a_user_at_canary_gets_an_id():
+    async def story(app, upstream):
+        upstream.script = upstream.say(answer("200 OK", "Set-Cookie: a=1"))
+        call = Call(app, headers=[(b"accept", b"text/html")])
+        call.sends()
+        await call.ends()
+        theirs, ours = [value for name, value in call.headers if name == b"set-cookie"]
+        assert theirs == b"a=1"
+        assert ours.startswith(b"strangler_id=")
+
+    play(story, route("r", "/a", stage="canary"))
+
+
 def test_it_serves_an_ordinary_client_library():
     async def story(app, upstream):
         transport = httpx.ASGITransport(app)

@@ -42,3 +42,23 @@ def test_the_lines_for_an_upstream_follow_the_host_of_each_request():
     assert made.forwarding_lines(first) == made.forwarding_lines(second)
     assert b"forged" not in made.forwarding_lines(second)
     assert b"\r\nX-Forwarded-For: 198.51.100.1\r\n" in made.forwarding_lines(first)
+
+
+@pytest.mark.parametrize(
+    ("peer", "lines", "secure"),
+    [
+        ("192.0.2.7", (), False),
+        ("192.0.2.7", (b"X-Forwarded-Proto: https",), False),
+        ("10.0.0.1", (), False),
+        ("10.0.0.1", (b"X-Forwarded-Proto: https",), True),
+    ],
+)
+def test_only_a_trusted_peer_is_believed_that_its_client_speaks_tls(peer, lines, secure):
+    made, head = origin(peer, *lines)
+    assert made.is_secure(head) is secure
+
+
+def test_a_client_that_speaks_tls_to_us_is_secure():
+    with World(snapshot(listen=NETWORKS)) as world:
+        head = RequestParser().parse(b"GET / HTTP/1.1\r\nHost: a")
+        assert Origin(world.forwarder.active, "192.0.2.7", "https").is_secure(head)

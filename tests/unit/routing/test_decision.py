@@ -66,3 +66,16 @@ def test_a_trusted_caller_may_ask_for_a_composed_answer_before_its_time():
     assert decision(made) == Decision("r", Side.LEGACY, Reason.STAGE, "monolith", False)
     assert decision(made, Side.LEGACY) == Decision("r", Side.LEGACY, Reason.OVERRIDE, "monolith", False)
     assert decision(made, Side.SERVICE) == Decision("r", Side.SERVICE, Reason.OVERRIDE, None, False)
+
+
+def test_at_canary_every_decision_there_can_be_is_made_beforehand():
+    found = table(route("r", "/a/**", stage="canary", rewrite=PathRewrite(prefix="/b"))).match(head("/a")).decisions
+    made = {(one.side.value, one.reason.value, one.upstream, one.rewrites) for one in found}
+    legacy = {("legacy", reason, "monolith", False) for reason in ("weight", "pin", "deny", "override")}
+    assert made == legacy | {("service", reason, "service", True) for reason in ("weight", "pin", "allow", "override")}
+    assert len(list(found)) == 8
+
+
+def test_the_decisions_of_a_route_are_each_there_once():
+    found = table(route("r", "/a", stage="legacy", to=None)).match(head("/a")).decisions
+    assert list(found) == [found.normal, found.to_legacy]

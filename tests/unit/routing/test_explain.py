@@ -2,23 +2,18 @@ import pytest
 
 from proxy.config.compare import Shadow
 from proxy.config.model import Discover, DiscoverKind, Endpoint, PathRewrite, Respond, Upstream
-from proxy.config.policy import AggregatePart, Conditions, ErrorCondition, Fallback
+from proxy.config.moving import Canary, Moving
+from proxy.config.policy import AggregatePart, Conditions, ErrorCondition, Fallback, Key, KeyKind
 from proxy.routing.decision import Reason, Side
 from proxy.routing.explain import Answer, explain
 from proxy.routing.table import compile_table
-from tests.support.routing import head, match, route, snapshot
+from tests.support.routing import head, route, snapshot
 
 
 def explained(request, *routes, override=None):
     asked = head(request) if isinstance(request, str) else request
     made = snapshot(*routes)
     return explain(compile_table(made), made, asked, override)
-
-
-def why_lost(request, *routes):
-    """Why the route called `loser` did not get the request."""
-    (rival,) = (rival for rival in explained(request, *routes).lost if rival.route == "loser")
-    return rival.why
 
 
 def test_the_decision_and_the_url_an_upstream_is_asked_for():
@@ -66,68 +61,6 @@ def test_paths_that_only_look_internal_are_routed(path):
     assert explained(path, route("r", "/**")).route == "r"
 
 
-@pytest.mark.parametrize(
-    ("request_line", "winner", "loser", "why"),
-    [
-        ("/a", "/a", "/b", "path differs: /b"),
-        ("/a/", "/**", "/a", "path differs only by the slash at its end: /a"),
-        ("/a", "/**", "/a/", "path differs only by the slash at its end: /a/"),
-        ("/A/b", "/**", "/a/{x}", "path differs only in upper and lower case: /a/{x}"),
-        ("/a//b", "/**", "/a/b", "path differs only by a doubled slash: /a/b"),
-        ("/a", "/a", match("/a", host="x.test"), "host differs: x.test"),
-        ("DELETE /a", "/a", "GET,POST /a", "method DELETE is not listed (GET, POST)"),
-        ("HEAD /a", "HEAD /a", "GET /a", "method HEAD is not listed (GET), and another route names HEAD for this path"),
-        ("/a", "/a", match("/a", headers={"X-A": "1"}), "header X-A is missing"),
-        ("/a", "/a", "/{x}", "ranks lower: an exact path (/a) stands before a template (/{x})"),
-        ("/a/b", "/a/**", "~/a/.*", "ranks lower: a prefix (/a/**) stands before a regex (~/a/.*)"),
-        ("/a/b", "/a/b/**", "/a/**", "ranks lower: /a/b/** is a longer prefix than /a/**"),
-        ("/a/b", "/a/{x}", "/{x}/b", "ranks lower: /a/{x} has a literal further left than /{x}/b"),
-        ("/a", "GET /a", "/a", "ranks lower: winner names the method"),
-        ("/a", "/a", "/a", "ranks lower: winner stands earlier in the file"),
-        (
-            head("/a", headers={"X-A": "1"}),
-            match("/a", headers={"X-A": "1"}),
-            "/a",
-            "ranks lower: winner has more conditions on headers (1 to 0)",
-        ),
-        (
-            "/a?q=1",
-            match("/a", query={"q": "1"}),
-            "/a",
-            "ranks lower: winner has more conditions on the query (1 to 0)",
-        ),
-        (
-            head("/a", host="x.test"),
-            match("/a", host="x.test"),
-            match("/a", host="*.test"),
-            "ranks lower: host x.test is more exact than *.test",
-        ),
-    ],
-)
-def test_why_a_rival_lost(request_line, winner, loser, why):
-    assert why_lost(request_line, route("winner", winner), route("loser", loser)) == why.replace("(~", "(")
-
-
-def test_priority_is_named_before_anything_else():
-    lifted = route("winner", "/**", priority=2)
-    assert why_lost("/a", lifted, route("loser", "GET /a")) == "ranks lower: priority 2 stands above 0"
-
-
-def test_a_route_with_several_matches_speaks_of_the_one_that_came_closest():
-    assert why_lost("GET /a", route("winner", "/**"), route("loser", "/b", "POST /a", "/c")) == (
-        "method GET is not listed (POST)"
-    )
-
-
-def test_the_winner_s_own_other_matches_are_no_rivals():
-    assert explained("/a", route("r", "/a", "/**")).lost == ()
-
-
-def test_only_routes_that_came_close_are_called_near():
-    found = explained("GET /a", route("r", "/a"), route("post", "POST /a"), route("far", "/b"), route("slash", "/a/"))
-    assert {rival.route: rival.near for rival in found.lost} == {"post": True, "far": False, "slash": True}
-
-
 def test_the_json_form():
     assert explained("GET /a", route("r", "/a", stage="legacy"), route("post", "POST /a")).as_json() == {
         "route": "r",
@@ -139,6 +72,7 @@ def test_the_json_form():
         "answer": None,
         "fallback": None,
         "shadow": None,
+        "canary": None,
         "parts": [],
         "lost": [{"route": "post", "why": "method GET is not listed (POST)"}],
     }
@@ -241,3 +175,55 @@ def test_a_request_that_is_not_copied_says_why(request_line, override, why_not):
 
 def test_a_route_that_is_not_shadowed_has_no_copies():
     assert explained("GET /a", route("r", "/a", stage="legacy", shadow=Shadow())).shadow is None
+
+
+def at_canary(**settings):
+    moving = Moving(canary=Canary(sticky=Key(KeyKind.HEADER, "x-customer"), **settings))
+    rewrite = PathRewrite(prefix="/v2")
+    one = route("r", "/a/**", stage="canary", group="checkout", shadow=Shadow(), rewrite=rewrite, moving=moving)
+    return snapshot(one)
+
+
+def test_a_route_at_canary_says_where_its_user_stands_and_where_the_others_go():
+    made = at_canary(weight=0.25)
+    asked = head("GET /a/7?b=c", headers={"X-Customer": "4711"})
+    found = explain(compile_table(made), made, asked, address="203.0.113.9").as_json()
+    assert (found["side"], found["reason"], found["upstream"], found["bucket"]) == (
+        "legacy",
+        "weight",
+        "monolith",
+        8411,
+    )
+    assert found["canary"] == {
+        "weight": 0.25,
+        "below": 2500,
+        "salt": "checkout",
+        "told_by": "header",
+        "named": True,
+        "service": "service",
+        "service_url": "http://127.0.0.1:8103/v2/7?b=c",
+        "legacy": "monolith",
+        "legacy_url": "http://127.0.0.1:8000/a/7?b=c",
+    }
+    assert (found["shadow"]["upstream"], found["shadow"]["why_not"]) == ("service", None)
+
+
+def test_a_user_without_what_is_named_is_explained_by_the_address():
+    made = at_canary(weight=0.25)
+    found = explain(compile_table(made), made, head("GET /a/7"), address="203.0.113.9")
+    assert (found.bucket, found.side, found.divided.told_by.value) == (681, Side.SERVICE, "ip")
+    assert found.shadow.upstream == "monolith"
+
+
+@pytest.mark.parametrize(
+    ("settings", "override", "reason", "copied"),
+    [
+        ({"deny": ("4711",)}, None, "deny", True),
+        ({"allow": ("4711",)}, None, "allow", True),
+        ({}, Side.SERVICE, "override", False),
+    ],
+)
+def test_what_decides_at_canary_is_the_reason(settings, override, reason, copied):
+    made = at_canary(**settings)
+    found = explain(compile_table(made), made, head("GET /a/7", headers={"X-Customer": "4711"}), override)
+    assert (found.reason.value, found.shadow.why_not is None, found.bucket) == (reason, copied, 8411)

@@ -2,6 +2,8 @@
 
 import json
 
+from proxy.config.compare import Shadow
+from proxy.config.moving import Canary, Moving
 from proxy.config.policy import AggregatePart
 from proxy.routing.decision import Side
 from proxy.routing.listing import describe, list_routes
@@ -48,3 +50,10 @@ def test_a_composed_answer_lists_the_upstreams_of_its_parts_each_once() -> None:
     assert listed.as_json()["parts"] == ["service", "monolith"]
     (at_legacy,) = list_routes(table(route("r", "/r", to=None, stage="legacy", aggregate=parts)))
     assert (at_legacy.upstream, at_legacy.parts) == ("monolith", ())
+
+
+def test_a_route_at_canary_lists_the_side_of_those_whom_the_weight_reaches_and_their_share() -> None:
+    moving = Moving(canary=Canary(weight=0.25))
+    (listed,) = list_routes(table(route("r", "/a", stage="canary", shadow=Shadow(), moving=moving)))
+    assert (listed.side, listed.upstream, listed.shadow, listed.weight) == (Side.SERVICE, "service", "monolith", 0.25)
+    assert list_routes(table(route("r", "/a")))[0].weight is None

@@ -3,7 +3,7 @@
 import pytest
 
 from proxy.config.compare import Shadow
-from proxy.routing.decision import foresee
+from proxy.routing.decision import Side, foresee
 from proxy.routing.mirror import copied_as, is_mirrored
 from tests.support.routing import route
 
@@ -13,6 +13,8 @@ from tests.support.routing import route
     [
         ("legacy", Shadow(), "service", None),
         ("shadow", Shadow(), "service", "service"),
+        ("canary", Shadow(), "service", "service"),
+        ("canary", None, "service", None),
         ("cutover", Shadow(), "service", "monolith"),
         ("cutover", None, "service", None),
         ("retired", Shadow(), "service", None),
@@ -23,7 +25,8 @@ def test_copies_go_to_the_side_that_does_not_answer(
     stage: str, shadow: Shadow | None, to: str | None, copies_to: str | None
 ) -> None:
     made = route("r", "/a", stage=stage, to=to, shadow=shadow)
-    copied = copied_as(made, foresee(made, "monolith", rewrites=True))
+    decisions = foresee(made, "monolith", rewrites=True)
+    copied = copied_as(made, decisions, decisions.normal.side)
     assert (copied.upstream if copied else None) == copies_to
     assert is_mirrored(made) is (copies_to is not None)
 
@@ -31,6 +34,14 @@ def test_copies_go_to_the_side_that_does_not_answer(
 def test_copies_for_the_service_are_rewritten_as_its_requests_are() -> None:
     for stage, rewritten in (("shadow", True), ("cutover", False)):
         made = route("r", "/a", stage=stage, shadow=Shadow())
-        copied = copied_as(made, foresee(made, "monolith", rewrites=True))
+        decisions = foresee(made, "monolith", rewrites=True)
+        copied = copied_as(made, decisions, decisions.normal.side)
         assert copied is not None
         assert copied.rewrites is rewritten
+
+
+def test_at_canary_copies_go_to_whichever_side_does_not_answer_this_user() -> None:
+    made = route("r", "/a", stage="canary", shadow=Shadow())
+    decisions = foresee(made, "monolith", rewrites=False)
+    assert copied_as(made, decisions, Side.LEGACY) is decisions.to_service
+    assert copied_as(made, decisions, Side.SERVICE) is decisions.to_legacy

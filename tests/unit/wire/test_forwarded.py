@@ -8,6 +8,7 @@ from proxy.wire.forwarded import (
     default_port,
     extend_forwarding,
     forwarded_for,
+    forwarded_scheme,
     replace_forwarding,
     resolve_client,
 )
@@ -119,3 +120,18 @@ def test_everything_a_trusted_peer_says_is_kept_as_it_wrote_it():
         b"\r\nX-Forwarded-For: 10.0.0.1\r\nForwarded: for=198.51.100.9;proto=https\r\nX-Real-IP: 198.51.100.9"
         b"\r\nx-forwarded-host: outer.example\r\nX-Forwarded-Port: 8443\r\nX-Forwarded-Proto: https"
     )
+
+
+@pytest.mark.parametrize(
+    ("lines", "scheme"),
+    [
+        ((), "http"),
+        (((b"X-Forwarded-For", b"192.0.2.7"),), "http"),
+        (((b"X-Forwarded-Proto", b"https"),), "https"),
+        (((b"X-Forwarded-Proto", b"HTTPS, http"),), "https"),
+        (((b"X-Forwarded-Proto", b"http"), (b"X-Forwarded-Proto", b"https")), "http"),
+    ],
+)
+def test_the_scheme_is_the_first_one_that_a_trusted_peer_says(lines, scheme):
+    fields = [(Field(name.decode().lower(), value), name + b": " + value) for name, value in lines]
+    assert forwarded_scheme(fields, "http") == scheme
