@@ -18,22 +18,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from proxy.config.model import Route, Stage
 from proxy.config.moving import OnBreach
+from proxy.config.values import format_share
+from proxy.rollout.plan import Plan, next_weight
 from proxy.rollout.ports import GateReading, Outcome
-
-LAST_SPLIT: Final = 0.95
-"""The largest share before the gates have passed a last time with both sides answering."""
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What the file wants of a route's rollout. `hold` in seconds, at every step."""
-
-    steps: tuple[float, ...]
-    hold: float
-    on_breach: OnBreach = OnBreach.ROLLBACK
-    paused: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,22 +89,6 @@ TABLE: Final[Mapping[tuple[Place, Evidence], type[Action]]] = {
 """Everywhere else: hold."""
 
 
-def plan_of(route: Route) -> Plan | None:
-    """None for a route that is not at canary. A step is held for a window at least, so that it is judged by its own
-    answers alone."""
-    moving = route.moving
-    if route.stage is not Stage.CANARY or moving.canary is None:
-        return None
-    hold = max(moving.canary.hold, moving.gates.window).total_seconds()
-    return Plan(moving.canary.steps, hold, moving.on_breach, moving.canary.paused)
-
-
-def next_weight(steps: Sequence[float], weight: float) -> float | None:
-    """The next larger step; None at the last."""
-    larger = next((step for step in steps if step > weight), None)
-    return LAST_SPLIT if larger is not None and weight < LAST_SPLIT < larger else larger
-
-
 def decide(plan: Plan, status: Status, readings: Sequence[GateReading], now: float) -> Action:
     """What is to be done with one route. `now` and the status' times are seconds of one clock."""
     further = next_weight(plan.steps, status.weight)
@@ -133,7 +105,7 @@ def decide(plan: Plan, status: Status, readings: Sequence[GateReading], now: flo
 
 
 def _place(plan: Plan, status: Status, further: float | None, now: float) -> Place:
-    if plan.paused or not plan.steps:
+    if not plan.rolls:
         return Place.LEFT_TO_PEOPLE
     if now < status.kept_until:
         return Place.KEPT_BACK
@@ -176,3 +148,15 @@ def together(actions: Mapping[str, Action]) -> dict[str, Action]:
         return dict(actions)
     waits = Hold(f"route {slow} of its group is not ready")
     return {name: waits if isinstance(action, Step) else action for name, action in actions.items()}
+
+
+def in_words(action: Action) -> str:
+    match action:
+        case Hold(why):
+            return why
+        case Step(weight):
+            return f"all gates pass: to {format_share(weight)}"
+        case Finish():
+            return "every step is done: strangler promote takes it to cutover"
+        case Breach(_, gate, why):
+            return f"{gate} is broken: {why}"
