@@ -70,6 +70,8 @@ class Measurer:
 
     def look(self) -> None:
         """Note what is counted by now, and ask for the numbers that are due."""
+        if not self._routes:
+            return
         now = self._monotonic()
         totals, begun = self._sources.totals()
         before = read_sides(begun, self._routes)
