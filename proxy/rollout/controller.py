@@ -25,6 +25,7 @@ from proxy.rollout.progress import Progress
 
 WHO: Final = "rollout"
 SAVE_SECONDS: Final = 5.0  # how much of a hold a kill -9 may cost
+MAX_STUMBLES: Final = 100  # different mistakes of ours that are remembered as told
 
 
 class Keeper(Protocol):
@@ -71,6 +72,7 @@ class Controller:
         self._monotonic, self._now = monotonic, now
         self._routes: dict[str, Route] = {}
         self._complaint: str | None = None
+        self._stumbled: set[str] = set()
         self._saved: tuple[float, object] = (0.0, None)
 
     def follow(self, routes: Iterable[Route]) -> None:
@@ -86,7 +88,7 @@ class Controller:
         await self._lead()
         self._book.forget_all_but(self._routes)
         for team in teams(self._routes.values()):
-            await self._turn(team)
+            await self._turn_safely(team)
         if self.leads:
             await self._save()
 
@@ -98,6 +100,15 @@ class Controller:
                 if one.baseline and name in self._routes and self._routes[name].stage in (Stage.CANARY, Stage.CUTOVER):
                     self._baselines.setdefault(name, one.baseline)
         self.leads = leads
+
+    async def _turn_safely(self, team: Sequence[Route]) -> None:
+        try:
+            await self._turn(team)
+        except Exception:  # our own mistake: it is told once, and other routes must be watched on
+            exception = traceback.format_exc()
+            if exception not in self._stumbled:
+                self._log.failure("rollout_look_failed", routes=[one.name for one in team], exception=exception)
+            self._stumbled = {*self._stumbled, exception} if len(self._stumbled) < MAX_STUMBLES else {exception}
 
     async def _turn(self, team: Sequence[Route]) -> None:
         """One look at routes that move together."""

@@ -105,8 +105,7 @@ class Measurer:
     def _legacy(self, route: Route, seen: Seen | None) -> Answers | Unknown:
         """The monolith's answers; its last ones when it answers nobody any more."""
         found = seen.sides.legacy if seen else Answers()
-        weight = route.moving.canary.weight if route.moving.canary else 1.0
-        if (route.stage is Stage.CANARY and weight < 1) or found.requests >= max(1, _least(route)):
+        if _is_split(route) or found.requests >= max(1, _least(route)):
             return found
         return self.baselines.get(route.name) or Unknown(
             "the monolith answers nobody, and did not while it was watched"
@@ -114,7 +113,7 @@ class Measurer:
 
     def _keep_baseline(self, route: Route) -> None:
         seen = self._windows.seen(route.name)
-        if route.stage is Stage.CANARY and seen and seen.whole and seen.sides.legacy.requests >= max(1, _least(route)):
+        if _is_split(route) and seen and seen.whole and seen.sides.legacy.requests >= max(1, _least(route)):
             self.baselines[route.name] = seen.sides.legacy
 
     def _matches(self, route: Route, seen: Seen | None) -> Matches | Unknown:
@@ -164,6 +163,12 @@ def _partial(route: Route, seen: Seen | None) -> str:
     if seen is not None and seen.whole:
         return ""
     return f"measured for {seen.seconds if seen else 0:.0f} s of {window:g} s"
+
+
+def _is_split(route: Route) -> bool:
+    """Whether both sides answer users."""
+    canary = route.moving.canary
+    return route.stage is Stage.CANARY and canary is not None and canary.weight < 1
 
 
 def _least(route: Route) -> int:
