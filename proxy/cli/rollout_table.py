@@ -28,7 +28,7 @@ def rollout_table(rollouts: Iterable[Mapping[str, Any]]) -> Table | None:
 
 def rollout_notes(found: Mapping[str, Any]) -> Iterator[str]:
     """What somebody should know: who leads, and what was last done to routes that rolled."""
-    rolling = any(one["weight"] is not None for one in found["rollouts"])
+    rolling = any(one["weight"] is not None and one["steps"] and not one["paused"] for one in found["rollouts"])
     if rolling and not found["leads"]:
         yield f"rollouts: only watched: {found['lease']}"
     if found["file_failing"]:

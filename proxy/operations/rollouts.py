@@ -13,13 +13,13 @@ def rollouts(plane: ControlPlane) -> dict[str, Any]:
 
 
 def samples(plane: ControlPlane) -> Iterator[Sample]:
-    """Of routes at canary; that a server leads is told by every server."""
+    """Nothing while no route is at canary."""
     found = plane.rolling.describe()
-    yield Sample("strangler_rollout_leads", float(found["leads"]))
-    yield Sample("strangler_rollout_state_failing", float(found["file_failing"] is not None))
-    for one in found["rollouts"]:
-        if one["weight"] is None:
-            continue
+    at_canary = [one for one in found["rollouts"] if one["weight"] is not None]
+    if at_canary:
+        yield Sample("strangler_rollout_leads", float(found["leads"]))
+        yield Sample("strangler_rollout_state_failing", float(found["file_failing"] is not None))
+    for one in at_canary:
         route = one["route"]
         yield Sample("strangler_rollout_weight", one["weight"], (("route", route),))
         for gate in one["gates"]:

@@ -73,6 +73,7 @@ class Controller:
         self._routes: dict[str, Route] = {}
         self._complaint: str | None = None
         self._stumbled: set[str] = set()
+        self._opened = False
         self._saved: tuple[float, object] = (0.0, None)
 
     def follow(self, routes: Iterable[Route]) -> None:
@@ -93,13 +94,20 @@ class Controller:
             await self._save()
 
     async def _lead(self) -> None:
-        leads = self._lease.take()
-        if leads and not self.leads:
-            self._book.open(await asyncio.to_thread(self._keeper.load))
-            for name, one in self._book.progress.items():
-                if one.baseline and name in self._routes and self._routes[name].stage in (Stage.CANARY, Stage.CUTOVER):
-                    self._baselines.setdefault(name, one.baseline)
+        """Ask for the lease once a route rolls; go on from what is remembered, which another one may have written."""
+        plans = map(plan_of, self._routes.values())
+        leads = self.leads or (any(plan is not None and plan.rolls for plan in plans) and self._lease.take())
+        if leads is not self.leads or not self._opened:
+            await self._open()
         self.leads = leads
+
+    async def _open(self) -> None:
+        self._opened = True
+        self._book.open(await asyncio.to_thread(self._keeper.load))
+        self._saved = (self._monotonic(), self._decided())
+        for name, one in self._book.progress.items():
+            if one.baseline and name in self._routes and self._routes[name].stage in (Stage.CANARY, Stage.CUTOVER):
+                self._baselines.setdefault(name, one.baseline)
 
     async def _turn_safely(self, team: Sequence[Route]) -> None:
         try:
@@ -122,14 +130,15 @@ class Controller:
         await self._act([(route, actions[route.name]) for route in team])
 
     def _decide(self, team: Sequence[Route], readings: Mapping[str, Sequence[GateReading]]) -> dict[str, Action]:
-        now, decided = self._monotonic(), {}
+        now = self._monotonic()
+        decided: dict[str, Action] = {}
         for route in team:
             plan = plan_of(route)
             assert plan is not None
             status = self._book.status(route, plan, now, self._now())
             decided[route.name] = decide(plan, status, readings[route.name], now)
-        if not self.leads:
-            return dict.fromkeys(decided, Hold(f"only watched: {self._lease.why}"))
+            if plan.rolls and not self.leads:
+                decided[route.name] = Hold(f"only watched: {self._lease.why}")
         return together(decided)
 
     async def _act(self, team: Sequence[tuple[Route, Action]]) -> None:
@@ -262,8 +271,11 @@ class Controller:
 
     async def _save(self) -> None:
         """Whatever was decided, at once; how far a hold has come, now and then."""
-        now, progress = self._monotonic(), self._book.progress
-        decided = [(name, one.weight, one.doing, one.notes, one.told) for name, one in progress.items()]
-        if decided != self._saved[1] or now - self._saved[0] >= SAVE_SECONDS:
+        now, decided, progress = self._monotonic(), self._decided(), self._book.progress
+        held = any(one.weight is not None for one in progress.values())
+        if decided != self._saved[1] or (held and now - self._saved[0] >= SAVE_SECONDS):
             self._saved = (now, decided)
             await asyncio.to_thread(self._keeper.save, dict(progress))
+
+    def _decided(self) -> object:
+        return [(name, one.weight, one.doing, one.notes, one.told) for name, one in self._book.progress.items()]

@@ -14,6 +14,7 @@ def gate(name: str, outcome: str, **more: Any) -> dict[str, Any]:
 
 def rollout(*gates: dict[str, Any], **more: Any) -> dict[str, Any]:
     known = {"route": "products", "weight": 0.05, "next": 0.25, "since": "12:00", "dry_run": False, "why": "held"}
+    known |= {"steps": [0.05, 0.25], "paused": False}
     return {**known, "gates": list(gates), "notes": [], **more}
 
 

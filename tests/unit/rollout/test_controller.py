@@ -138,6 +138,7 @@ def test_what_people_move_is_measured_and_left_alone(route: Route) -> None:
     assert world.mover.moves == []
     assert world.shown()["gates"][0]["outcome"] == "breach"
     assert world.output.getvalue() == ""
+    assert (world.controller.leads, world.keeper.saves) == (False, 0), "there is nothing to lead, or to remember"
 
 
 def test_a_dry_run_is_told_once_for_each_step_and_moves_nothing() -> None:
@@ -419,6 +420,18 @@ def test_a_route_that_is_no_more_is_forgotten() -> None:
         del world.mover.routes["r"]
         await world.passes(1)
         assert world.controller.describe() == []
+
+    play(story)
+
+
+def test_what_was_done_before_a_restart_is_shown_after_it_though_nothing_rolls_any_more() -> None:
+    async def story(world: World) -> None:
+        world.gates.said["r"] = BAD
+        await world.passes(2)
+        world.restart()
+        await world.passes(20)
+        assert world.shown()["notes"][-1]["did"] == "rolled back"
+        assert not world.controller.leads
 
     play(story)
 
