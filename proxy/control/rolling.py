@@ -59,7 +59,7 @@ class Rolling:
         self.controller.follow(snapshot.routes)
 
     async def read_gates(self, route: Route) -> Sequence[GateReading]:
-        """Every gate of the route that its stage can be measured by, over its window up to now."""
+        """Every gate of the route, but for those that only a later stage can show, over its window up to now."""
         return await self._measurer.read_gates(route)
 
     async def run(self) -> None:

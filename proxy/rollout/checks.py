@@ -81,6 +81,11 @@ def check(gates: Gates, measured: Measured) -> tuple[GateReading, ...]:
     )
 
 
+def unmeasured(gates: Gates, why: str) -> tuple[GateReading, ...]:
+    """Where none can be known."""
+    return tuple(_unmeasured(_new(gate), why) for gate in gates.gates)
+
+
 def _unless_partial(reading: GateReading, gate: Gate, measured: Measured) -> GateReading:
     """Nothing that has a window passes before that is whole."""
     if measured.partial and reading.outcome is Outcome.PASS and gate.kind is not GateKind.CUSTOM:

@@ -195,7 +195,7 @@ class Controller:
             "route": route.name,
             "from": position(route).weight,
             "to": step.weight,
-            "readings": self._book.readings(route.name),
+            "readings": self._readings(route),
         }
         return self._hooks.before_step(route.name, hooks.before_step, hooks.timeout.total_seconds(), body)
 
@@ -233,12 +233,20 @@ class Controller:
     def _tell_hook(self, route: Route, move: Move) -> None:
         hooks = route.moving.hooks
         if hooks.after_rollback is not None:
-            body = {"route": route.name, "from": move.before.weight, "because": move.because, **move.evidence}
+            body = {
+                "route": route.name,
+                "from": move.before.weight,
+                "because": move.because,
+                "readings": self._readings(route),
+            }
             self._hooks.after_rollback(route.name, hooks.after_rollback, hooks.timeout.total_seconds(), body)
 
     def _move(self, route: Route, verb: Verb, after: Position, because: str) -> Move:
-        evidence = {"readings": self._book.readings(route.name)}
-        return Move(route.name, verb, position(route), after, WHO, because, evidence)
+        gates = [{key: value for key, value in one.items() if value is not None} for one in self._readings(route)]
+        return Move(route.name, verb, position(route), after, WHO, because, {"gates": gates})
+
+    def _readings(self, route: Route) -> list[Mapping[str, Any]]:
+        return self._book.readings(route.name)
 
     async def _make(self, moves: Sequence[Move]) -> str | None:
         """Make them, or say why not."""

@@ -17,7 +17,7 @@ from proxy.config.model import Route, Stage
 from proxy.config.moving import GateKind
 from proxy.observability.metrics import Totals
 from proxy.observability.windows import Answers, Seen, Sides, Windows, read_sides
-from proxy.rollout.checks import Matches, Measured, Unknown, check
+from proxy.rollout.checks import Matches, Measured, Unknown, check, unmeasured
 from proxy.rollout.ports import GateReading
 from proxy.rollout.prometheus import Numbers
 
@@ -83,12 +83,14 @@ class Measurer:
             self._keep_baseline(route)
 
     async def read_gates(self, route: Route) -> Sequence[GateReading]:
-        """Every gate of the route that its stage can be measured by, over its window up to the last look."""
+        """Every gate of the route, but for those that only a later stage can show, over its window up to the last look.
+
+        Where nothing can be measured yet, every gate is unmeasured."""
         return self.read(route)
 
     def read(self, route: Route) -> tuple[GateReading, ...]:
         if route.stage not in MEASURED:
-            return ()
+            return unmeasured(route.moving.gates, f"nothing is measured at {route.stage}")
         gates, seen = route.moving.gates, self._windows.seen(route.name)
         now = self._monotonic()
         return check(

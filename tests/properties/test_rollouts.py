@@ -100,7 +100,7 @@ def test_whatever_happens_the_weight_goes_up_by_steps_and_back_only_by_a_breach(
     world = asyncio.run(told())
     weights = [0.01]
     for move in world.mover.moves:
-        (reading,) = move.evidence["readings"]
+        (reading,) = move.evidence["gates"]
         if move.verb == "rollback":
             assert reading["outcome"] == "breach"
             break

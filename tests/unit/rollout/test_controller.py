@@ -46,7 +46,7 @@ def test_a_route_goes_from_step_to_step_by_itself_and_keeps_a_share_for_the_mono
     assert {(move.verb, move.who) for move in world.mover.moves} == {("promote", WHO)}
     assert world.mover.moves[0].because == "all gates hold at 1%"
     assert world.mover.moves[0].before == Position(world.mover.routes["r"].stage, 0.01)
-    assert [one["gate"] for one in world.mover.moves[0].evidence["readings"]] == ["samples", "error_rate"]
+    assert [one["gate"] for one in world.mover.moves[0].evidence["gates"]] == ["samples", "error_rate"]
     assert (world.shown()["doing"], world.shown()["next"]) == ("finish", None)
     assert [note["did"] for note in world.shown()["notes"]] == [
         "1% -> 5%", "5% -> 25%", "25% -> 95%", "95% -> 100%", "finished",

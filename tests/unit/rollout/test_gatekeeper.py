@@ -113,7 +113,9 @@ def test_what_was_counted_before_anybody_looked_is_not_of_this_window(world: Wor
 def test_a_route_that_came_to_its_stage_again_begins_anew(world: World) -> None:
     world.passes(30)
     world.moves(stage=Stage.LEGACY)
-    assert world.read() == {}
+    assert {(one.outcome, one.why) for one in world.read().values()} == {
+        (Outcome.UNMEASURED, "nothing is measured at legacy")
+    }
     world.passes(2)
     world.moves(stage=Stage.CANARY)
     assert world.read()["samples"].why == "0 of 100 answers of the service"
