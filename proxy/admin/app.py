@@ -22,7 +22,7 @@ from proxy.admin.guard import Bearer, Guard, host_check
 from proxy.admin.problems import on_http_exception, on_operation_error
 from proxy.control.plane import ControlPlane
 from proxy.control.recordings import Recordings
-from proxy.operations import exposition, record, reload, restart, status, upstreams
+from proxy.operations import exposition, record, reload, restart, rollouts, status, upstreams
 from proxy.operations.errors import Code, OperationError
 from proxy.operations.mismatches import mismatches, read_question
 
@@ -37,6 +37,7 @@ def create_console(plane: ControlPlane, *, token: str | None, hosts: Collection[
         Route("/routes", doors.routes),
         Route("/upstreams", doors.upstreams),
         Route("/mismatches", doors.mismatches),
+        Route("/rollouts", doors.rollouts),
         Route("/reload", doors.reload, methods=["POST"]),
         Route("/record", doors.record, methods=["POST"]),
         Route("/restart", doors.restart, methods=["POST"]),
@@ -86,6 +87,9 @@ class Doors:
     async def mismatches(self, request: Request) -> Response:
         asked, snapshot = read_question(request.query_params), self._plane.active.snapshot
         return _json(await asyncio.to_thread(mismatches, snapshot, asked, clock.now()))
+
+    async def rollouts(self, _request: Request) -> Response:
+        return _json(rollouts.rollouts(self._plane))
 
     async def reload(self, _request: Request) -> Response:
         return _json(await reload.reload(self._plane))

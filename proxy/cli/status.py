@@ -10,6 +10,7 @@ from rich.table import Table
 
 from proxy.cli.console_options import console_option, find_console, reporting_failures
 from proxy.cli.options import config_option
+from proxy.cli.rollout_table import rollout_notes, rollout_table
 from proxy.cli.upstream_table import upstream_notes, upstream_table
 from proxy.config.model import Address
 
@@ -20,13 +21,13 @@ from proxy.config.model import Address
 @click.option("--by-worker", is_flag=True, help="Show upstreams as each worker sees them.")
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
 def command(config: str, console: Address | None, by_worker: bool, as_json: bool) -> None:
-    """Show the revision that serves, the workers, the upstreams, and what is wrong with the file as it is now.
+    """Show the revision that serves, workers, upstreams, rollouts, and what is wrong with the file as it is now.
 
     Exit 1 when the server is not ready or the file was refused, 3 when no server answers, 4 when it refuses.
     """
     with reporting_failures():
         asked = find_console(config, console)
-        found = {**asked.status(), **asked.upstreams()}
+        found = {**asked.status(), **asked.upstreams(), **asked.rollouts()}
     if as_json:
         click.echo(json.dumps(found))
     else:
@@ -55,6 +56,10 @@ def _print(found: dict[str, Any], by_worker: bool) -> None:
     terminal.print(upstream_table(found["upstreams"], by_worker=by_worker))
     for line in upstream_notes(found["upstreams"]):
         terminal.print(line, markup=False, style="red")
+    if (table := rollout_table(found["rollouts"])) is not None:
+        terminal.print(table)
+    for line in rollout_notes(found):
+        terminal.print(line, markup=False)
 
 
 def _workers(workers: dict[str, Any]) -> Table:

@@ -2,7 +2,7 @@
 
 import sqlite3
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
@@ -23,10 +23,11 @@ nothing."""
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """`verdict` is None while the counts cannot be read."""
+    """`verdict` and `counts`, on which it rests, are None while the counts cannot be read."""
 
     verdict: Verdict | None
     share_to_ask_again: float
+    counts: Counts | None = field(default=None, compare=False)
 
 
 def standings(path: Path, routes: Iterable[Route], now: datetime, *, failing: bool = False) -> Mapping[str, Standing]:
@@ -42,4 +43,4 @@ def standings(path: Path, routes: Iterable[Route], now: datetime, *, failing: bo
 
 
 def _standing(counts: Counts, failing: bool) -> Standing:
-    return Standing(judge(counts).verdict, FEW if failing else share_to_ask_again(counts))
+    return Standing(judge(counts).verdict, FEW if failing else share_to_ask_again(counts), counts)

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from proxy import clock
+from proxy.comparison.recent import Recent
 from proxy.comparison.runner import Runner
 from proxy.comparison.standing import Standing, standings
 from proxy.comparison.state_file import state_path
@@ -29,10 +30,11 @@ UNTIL_COUNTED: Final = 0.1
 
 
 class Comparing:
-    """`standings` are by route, as they were a moment ago. `store` and `runner` are there while it runs."""
+    """`standings` are by route, as they were a moment ago. `store`, `recent` and `runner` are there while it runs."""
 
     def __init__(self, hub: Hub, snapshot: Snapshot, log: Log) -> None:
         self.store: Store | None = None
+        self.recent: Recent | None = None
         self.runner: Runner | None = None
         self.standings: Mapping[str, Standing] = {}
         self._hub = hub
@@ -55,13 +57,14 @@ class Comparing:
     async def run(self) -> None:
         """Compare until cancelled."""
         store = self.store = Store(self._snapshot.state_dir, self._log)
-        runner = self.runner = Runner(store, self._log, self._snapshot)
+        recent = self.recent = Recent(store)
+        runner = self.runner = Runner(recent, self._log, self._snapshot)
         try:
             while True:
                 await self._look_safely(store)
                 await asyncio.sleep(LOOK_SECONDS)
         finally:
-            self.store = self.runner = None
+            self.store = self.recent = self.runner = None
             await asyncio.to_thread(_end, runner, store)
 
     def _take(self, pair: Pair) -> None:

@@ -72,6 +72,7 @@ class Hub:
         )  # with the worker's losses
         self._batches: dict[int, Mapping[str, Any]] = {}  # by generation; each is all that process has counted
         self._ended = Totals()
+        self._begun = Totals()
         self._living: frozenset[int] | None = None
 
     async def accept(self, listener: socket.socket) -> None:
@@ -190,6 +191,8 @@ class Hub:
     def _on_message(self, peer: Peer, message: Message) -> None:
         match message["type"]:
             case "counters":
+                if peer.generation not in self._batches:
+                    self._begun.add(message["batch"], gauges=False)
                 self._batches[peer.generation] = message["batch"]
             case "ack":
                 peer.settle(message)
@@ -222,6 +225,11 @@ class Hub:
         for generation, batch in self._batches.items():
             totals.add(batch, gauges=generation in connected)
         return totals
+
+    def begun(self) -> Totals:
+        """What workers had counted when they first said so to this process. `totals` less this came since, also when
+        a worker that has counted for days appears only now."""
+        return self._begun
 
     def batches(self) -> Iterator[tuple[Peer, Mapping[str, Any]]]:
         """The latest batch of every connected worker."""

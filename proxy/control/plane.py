@@ -19,9 +19,11 @@ from proxy.control.endpoints_file import Keeper, read_known
 from proxy.control.folder import write_atomically
 from proxy.control.hub import Answer, Hub
 from proxy.control.launch import Launch
+from proxy.control.rolling import Rolling
 from proxy.forwarding.endpoint_watch import EndpointWatch
 from proxy.forwarding.known_endpoints import Known
 from proxy.observability.log import Log
+from proxy.rollout.ports import Gatekeeper, Mover
 
 ACK_SECONDS = 2.0
 
@@ -77,6 +79,9 @@ class ControlPlane:
         known = read_known(launch.folder, active.snapshot.state_dir)
         self.endpoints = EndpointWatch(self._publish_endpoints, log, known)
         self.comparing = Comparing(hub, active.snapshot, log)
+        self.mover: Mover | None = None
+        self.rolling = Rolling(hub, self.comparing, active.snapshot, log, lambda: self.mover)
+        self.gatekeeper: Gatekeeper = self.rolling
         hub.settle_on(active.snapshot.revision, active.text)
 
     @property
@@ -149,6 +154,7 @@ class ControlPlane:
         self.active = Active(snapshot, text, clock.now().timestamp())
         self.hub.settle_on(snapshot.revision, text)
         self.comparing.follow(snapshot)
+        self.rolling.follow(snapshot)
         if self._watching:
             self.endpoints.follow(snapshot)
         try:

@@ -76,7 +76,14 @@ def test_health_and_metrics_need_no_token_and_the_api_does(play: Play) -> None:
         await scene.worker()
         for path in ("/livez", "/readyz", "/metrics"):
             assert (await client.get(path)).status_code == 200, path
-        for path in ("/api/v1/status", "/api/v1/routes", "/api/v1/upstreams", "/api/v1/mismatches", "/api/v1/unknown"):
+        for path in (
+            "/api/v1/status",
+            "/api/v1/routes",
+            "/api/v1/upstreams",
+            "/api/v1/mismatches",
+            "/api/v1/rollouts",
+            "/api/v1/unknown",
+        ):
             refused = await client.get(path)
             assert refused.status_code == 401, path
             assert refused.headers["content-type"] == "application/problem+json"
@@ -154,6 +161,14 @@ def test_upstreams_show_their_endpoints(play: Play) -> None:
         (monolith,) = (await client.get("/api/v1/upstreams", headers=TOKEN)).json()["upstreams"]
         assert monolith["name"] == "monolith"
         assert [endpoint["url"] for endpoint in monolith["endpoints"]] == ["http://127.0.0.1:8000"]
+
+    play(story)
+
+
+def test_rollouts_say_who_leads_and_what_rolls(play: Play) -> None:
+    async def story(_scene: Stage, client: httpx.AsyncClient) -> None:
+        found = (await client.get("/api/v1/rollouts", headers=TOKEN)).json()
+        assert (found["revision"], found["leads"], found["rollouts"]) == ("r1", False, [])
 
     play(story)
 

@@ -76,6 +76,26 @@ def test_a_worker_that_reconnects_is_not_counted_twice(tmp_path: Path) -> None:
     play(tmp_path, story)
 
 
+def test_what_a_worker_had_counted_before_it_was_seen_stands_apart(
+    tmp_path: Path,
+) -> None:
+    async def story(scene: Stage) -> None:
+        worker = await scene.worker(0, generation=1)
+        worker.count(500)
+        await until(lambda: requests(scene.hub) == 500)
+        worker.count(507)
+        await until(lambda: requests(scene.hub) == 507)
+        assert scene.hub.begun().requests[CART] == 500
+        await worker.link.close()
+        await until(lambda: not scene.hub.peers())
+        again = await scene.worker(0, generation=1)
+        again.count(510)
+        await until(lambda: requests(scene.hub) == 510)
+        assert scene.hub.begun().requests[CART] == 500
+
+    play(tmp_path, story)
+
+
 @pytest.mark.parametrize(
     "greeting", [{"type": "counters"}, {"type": "hello"}, {"type": "hello", "version": 99}], ids=str
 )
