@@ -19,6 +19,7 @@ from proxy.control.endpoints_file import Keeper, read_known
 from proxy.control.folder import write_atomically
 from proxy.control.hub import Answer, Hub
 from proxy.control.launch import Launch
+from proxy.control.traffic import TrafficKeeper
 from proxy.forwarding.endpoint_watch import EndpointWatch
 from proxy.forwarding.known_endpoints import Known
 from proxy.observability.log import Log
@@ -77,6 +78,8 @@ class ControlPlane:
         known = read_known(launch.folder, active.snapshot.state_dir)
         self.endpoints = EndpointWatch(self._publish_endpoints, log, known)
         self.comparing = Comparing(hub, active.snapshot, log)
+        self.traffic = TrafficKeeper(active.snapshot.state_dir, launch.started_at, hub.may_count, log)
+        hub.take_traffic = self.traffic.take
         hub.settle_on(active.snapshot.revision, active.text)
 
     @property
