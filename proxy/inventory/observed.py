@@ -1,7 +1,7 @@
 """What was asked for, added up over workers and restarts, by day, for thirty days.
 
 Workers send all they have counted since they began; what was taken of each is kept beside the sums, so that nothing is
-counted twice or lost when the control process is another one than before. Bounded; full, it counts on without templates.
+counted twice or lost when the control process is another one than before. Bounded: full, it counts without templates.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -64,6 +64,7 @@ class Observed:
         self.since = since
         self.last_legacy: dict[str, int] = {}
         self._rows: dict[Key, _Row] = {}
+        self._products: set[str] = set()
         self._taken: dict[str, dict[Key, list[int]]] = {}  # by source: its numbers that are in the sums
 
     def take(self, source: str, rows: Iterable[Sequence[Any]], minute: int) -> bool:
@@ -94,8 +95,11 @@ class Observed:
 
     def _row(self, key: Key, minute: int) -> _Row:
         """The row of that key; when the table is full, a wider one's."""
-        if key not in self._rows and key.product not in (products := {each.product for each in self._rows}):
-            key = key._replace(product=key.product if len(products) < MAX_PRODUCTS else OTHER)
+        if key.product not in self._products:
+            if len(self._products) < MAX_PRODUCTS:
+                self._products.add(key.product)
+            else:
+                key = key._replace(product=OTHER)
         if key not in self._rows and len(self._rows) >= MAX_ROWS:
             key = key._replace(template=OTHER, product=OTHER)
             if key not in self._rows and len(self._rows) >= MAX_ROWS + MAX_OTHER_ROWS:
@@ -109,6 +113,7 @@ class Observed:
             row.days = {day: classes for day, classes in row.days.items() if day > oldest}
             if not row.days:
                 del self._rows[key]
+        self._products = {key.product for key in self._rows}
         self._taken = {source: rows for source, rows in self._taken.items() if may_count(source)}
 
     def sightings(self) -> tuple[Sighting, ...]:
@@ -139,6 +144,7 @@ class Observed:
                 by_day = {int(day): _five(classes) for day, classes in days.items()}
                 if by_day:
                     found._rows[_key(key)] = _Row(int(first), int(last), by_day)
+            found._products = {key.product for key in found._rows}
             for source, rows in written["taken"].items():
                 found._taken[source] = {_key(row[:5]): _five(row[5:]) for row in rows}
         except (KeyError, TypeError, AttributeError) as error:

@@ -67,6 +67,9 @@ class Engine:
     def counters(self) -> dict[str, Any]:
         return {"requests": [["cart", "legacy", "stage", "2xx", self.requests]]}
 
+    def traffic(self) -> list[list[Any]]:
+        return [["cart", "legacy", "GET", "/cart/", "curl", 0, self.requests, 0, 0, 0]]
+
     def drain(self) -> None:
         self.requests += 1  # one was still under way
         self._drained.set()
