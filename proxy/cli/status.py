@@ -53,6 +53,10 @@ def _print(found: dict[str, Any], by_worker: bool) -> None:
     if len(workers["connected"]) < workers["wanted"]:
         terminal.print(f"{workers['wanted'] - len(workers['connected'])} worker(s) missing", style="red")
     terminal.print(upstream_table(found["upstreams"], by_worker=by_worker))
+    for route in found["left"]:
+        asked = f"last asked at {route['last_request']}" if route["last_request"] else "not asked"
+        line = f"{route['route']} ({route['stage']}): the monolith was {asked} since {route['none_since']}"
+        terminal.print(line if not route["last_request"] else line.partition(" since")[0], markup=False)
     for line in upstream_notes(found["upstreams"]):
         terminal.print(line, markup=False, style="red")
 

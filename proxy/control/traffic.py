@@ -26,7 +26,7 @@ class TrafficKeeper:
 
     def __init__(self, state_dir: str, started_at: float, may_count: Callable[[int], bool], log: Log) -> None:
         self.problem: str | None = None
-        self._path = Path(state_dir, FILE)
+        self._path = traffic_path(state_dir)
         self._server = str(started_at)  # generations begin anew with every server
         self._may_count = may_count
         self._log = log
@@ -61,7 +61,7 @@ class TrafficKeeper:
         if not self._news:
             return
         self.observed.forget(this_minute(), self._is_open)
-        data = json.dumps(self.observed.as_json(), separators=(",", ":")).encode()
+        data = json.dumps(self.observed.as_kept(), separators=(",", ":")).encode()
         self._news = False
         try:
             await asyncio.to_thread(write_atomically, self._path, data)
@@ -90,6 +90,10 @@ def read_traffic(path: Path) -> Observed | None:
         return Observed.from_json(json.loads(data))
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
+
+
+def traffic_path(state_dir: str) -> Path:
+    return Path(state_dir, FILE)
 
 
 def this_minute() -> int:

@@ -129,12 +129,16 @@ class Observed:
             "since": self.since,
             "last_legacy": self.last_legacy,
             "rows": [[*key, row.first, row.last, row.days] for key, row in self._rows.items()],
-            "taken": {source: [[*key, *n] for key, n in rows.items()] for source, rows in self._taken.items()},
         }
+
+    def as_kept(self) -> dict[str, Any]:
+        """As JSON, with what the next control process must know so as not to count anything twice."""
+        taken = {source: [[*key, *n] for key, n in rows.items()] for source, rows in self._taken.items()}
+        return {**self.as_json(), "taken": taken}
 
     @classmethod
     def from_json(cls, written: Any) -> "Observed":
-        """Raises ValueError for what `as_json` did not write."""
+        """From either form. Raises ValueError for anything else."""
         try:
             if written["version"] != 1:
                 raise ValueError(f"version {written['version']} is of another strangler")
@@ -145,7 +149,7 @@ class Observed:
                 if by_day:
                     found._rows[_key(key)] = _Row(int(first), int(last), by_day)
             found._products = {key.product for key in found._rows}
-            for source, rows in written["taken"].items():
+            for source, rows in written.get("taken", {}).items():
                 found._taken[source] = {_key(row[:5]): _five(row[5:]) for row in rows}
         except (KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"it is no record of traffic: {error!r}") from None

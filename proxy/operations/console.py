@@ -36,6 +36,9 @@ class Console:
     def upstreams(self) -> dict[str, Any]:
         return self._ask("GET", "/api/v1/upstreams")
 
+    def inventory(self) -> dict[str, Any]:
+        return self._ask("GET", "/api/v1/inventory")
+
     def mismatches(self, question: Question) -> dict[str, Any]:
         asked = {"since": format_duration(question.since), "limit": question.limit}
         asked |= {"route": question.route} if question.route else {}
