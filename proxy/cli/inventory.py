@@ -1,4 +1,4 @@
-"""`strangler inventory`: what is asked for, what to extract next, what is dead, what no route claims, and how far it is.
+"""`strangler inventory`: what is asked for, what to extract next, what is dead, what no route claims, how far it is.
 
 Asks the running server; where none answers, it reads what the last one kept.
 """
@@ -82,6 +82,8 @@ def _print(found: Mapping[str, Any], most: int | None) -> None:
     terminal.print(_progress(found), markup=False)
     if found["not_kept"]:
         terminal.print(f"what is counted cannot be written: {found['not_kept']}", markup=False, style="red")
+    if not found["requests"]:
+        terminal.print("Nothing was asked for yet: what follows says little.")
     if found["next"]:
         _section(terminal, "What to extract next", _candidates(found["next"][:most]))
     if found["lines"]:
@@ -104,9 +106,11 @@ def _print(found: Mapping[str, Any], most: int | None) -> None:
 def _progress(found: Mapping[str, Any]) -> str:
     moved = found["progress"]
     parts = [f"{moved['routes_moved']:g} of {moved['routes']} routes"]
-    for what in ("requests", "writes"):
-        if moved[what]:
-            parts.append(f"{moved[f'{what}_moved'] / moved[what]:.1%} of {moved[what]:,} {what}")
+    parts += [
+        f"{moved[f'{what}_moved'] / moved[what]:.1%} of {moved[what]:,} {what}"
+        for what in ("requests", "writes")
+        if moved[what]
+    ]
     return f"moved: {', '.join(parts)}; observed since {found['since']}, at most {found['window_days']} days"
 
 

@@ -128,7 +128,7 @@ def _paths(stem: tuple[str, ...], patterns: Sequence[Pattern]) -> tuple[str, ...
 
 def _of_resource(resource: Resource) -> Iterator[str]:
     patterns = resource.patterns
-    if all(pattern.admin or (pattern.methods is None and _is_catch_all(pattern, resource)) for pattern in patterns):
+    if all(pattern.admin for pattern in patterns) or _catches_all(resource):
         why = "  # the admin writes everything: it stays, until nothing is left of it\n" if patterns[0].admin else ""
         yield from _route(resource.name, resource.paths, (), patterns, why)
         return
@@ -144,8 +144,12 @@ def _of_resource(resource: Resource) -> Iterator[str]:
         yield from _route(name, resource.paths, ordered, writing, why)
 
 
-def _is_catch_all(pattern: Pattern, resource: Resource) -> bool:
-    return pattern.template.removesuffix("**").rstrip("/") + REST in resource.paths
+def _catches_all(resource: Resource) -> bool:
+    """Whether nothing is known but that everything below a path goes to one view."""
+    below = [f"{pattern.template.rstrip('/').removesuffix(REST)}{REST}" for pattern in resource.patterns]
+    known = any(pattern.methods is not None for pattern in resource.patterns)
+    whole = any(pattern.template.endswith(REST) for pattern in resource.patterns)
+    return whole and not known and set(below) == set(resource.paths)
 
 
 def _route(

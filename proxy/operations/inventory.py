@@ -19,6 +19,7 @@ from proxy.inventory.ranking import candidates, progress
 from proxy.inventory.ties import ties
 from proxy.observability.metrics import Sample
 from proxy.operations.errors import Code, OperationError
+from proxy.routing.reserved import is_internal
 from proxy.routing.table import RouteTable, compile_table
 
 MOST_CALLERS: Final = 8  # of a line; the rest is added up
@@ -58,7 +59,8 @@ def from_folder(snapshot: Snapshot) -> Observation:
 def view(snapshot: Snapshot, known: Observation, urlconf: Urlconf | None) -> dict[str, Any]:
     """Everything `strangler inventory` shows. Shares are of all requests in the window."""
     table, observed = compile_table(snapshot), known.observed
-    joined = join(snapshot, table, observed.sightings(), urlconf.patterns if urlconf else None)
+    patterns = [each for each in urlconf.patterns if not is_internal(each.template)] if urlconf else None
+    joined = join(snapshot, table, observed.sightings(), patterns)
     asked = [line for line in joined.lines if line.requests]
     return {
         "revision": snapshot.revision,

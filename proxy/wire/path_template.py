@@ -33,6 +33,10 @@ class Words:
         self._secret_names = SecretNames()
         self._known: dict[str, bool] = {"": False}  # by word, whether what follows it is a secret
 
+    @property
+    def remembered(self) -> int:
+        return len(self._known)
+
     def find(self, segment: str) -> bool | None:
         """None for what is no word, else whether it names a secret."""
         known = self._known.get(segment)
