@@ -16,6 +16,7 @@ from rich.text import Text
 
 from proxy.cli.console_options import console_option, find_console, reporting_failures
 from proxy.cli.options import config_option
+from proxy.cli.status import told_of_legacy
 from proxy.config import Snapshot, load_file
 from proxy.config.model import Address
 from proxy.inventory.patterns import Urlconf
@@ -158,9 +159,7 @@ def _at(each: Mapping[str, Any]) -> str:
 
 
 def _left(each: Mapping[str, Any]) -> str:
-    last, none_since = each["legacy"]["last_request"], each["legacy"]["none_since"]
-    asked = f"the monolith last answered at {last}" if last else f"nothing went to the monolith since {none_since}"
     still = f"; may still ask it: {', '.join(each['ties'])}" if each["ties"] else ""
     retired = each["retired"]
     called = f"; still called by {_join(retired['callers'])}" if retired and retired["requests"] else ""
-    return f"{_at(each)}: {asked}{still}{called}"
+    return f"{_at(each)}: {told_of_legacy(each['legacy'])}{still}{called}"

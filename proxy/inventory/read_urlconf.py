@@ -127,7 +127,7 @@ def _piece(op, value, names):
         return chr(value)
     if kind == "AT":
         return ""
-    if kind in ("MAX_REPEAT", "MIN_REPEAT") and str(value[2][0][0]) == "LITERAL" and value[1] == 1:
+    if kind in ("MAX_REPEAT", "MIN_REPEAT") and [str(op) for op, _ in value[2]] == ["LITERAL"] and value[1] == 1:
         return chr(value[2][0][1])  # an optional slash, mostly: the form with it is Django's canonical one
     if kind == "SUBPATTERN":
         number, _, _, inner = value

@@ -1,5 +1,7 @@
 """A drafted routes.yaml: valid, deterministic, one route a resource, reads apart from writes."""
 
+from datetime import date
+
 from proxy.inventory.draft import draft, resources
 from proxy.inventory.patterns import Pattern, Urlconf, read_urlconf
 from proxy.routing.lint import lint
@@ -104,7 +106,5 @@ def test_every_method_of_every_pattern_is_claimed_by_its_own_resource():
 
 
 def test_a_draft_has_no_warnings():
-    from datetime import date
-
     patterns = [Pattern("/a/", BOTH), Pattern("/a/{id}/"), Pattern("/**"), Pattern("/{x}/{y}", GET), Pattern("/", GET)]
     assert list(lint(load(draft(urlconf(*patterns))), date(2026, 11, 22))) == []
