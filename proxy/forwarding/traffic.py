@@ -21,6 +21,7 @@ MAX_OTHER_ROWS: Final = 500  # of what found no room among the rows, still by ro
 MAX_PRODUCTS: Final = 50
 MAX_SIBLINGS: Final = 50  # words in one place of a path; where there are more they are names of things, and no words
 MAX_PATHS: Final = 2048  # remembered with their row, then begun anew
+MAX_GROUPS: Final = 1000  # likewise
 
 OTHER: Final = "other"
 NOT_FOUND: Final = "(not found)"
@@ -34,16 +35,32 @@ Key = tuple[str, str, str, str, str]
 _ALL_ELSE: Final[Key] = (OTHER, OTHER, OTHER, OTHER, OTHER)
 
 
-class Seen:
-    """The last request of a connection, where it was counted, and by whom it was sent."""
+class Group:
+    """Requests alike but for their paths; by `paths` and `templates` their rows are found at once."""
 
-    __slots__ = ("classes", "head", "product", "stats")
+    __slots__ = ("method", "paths", "product", "stats", "templates")
 
-    def __init__(self, head: RequestHead, stats: RouteStats, classes: list[int], product: str) -> None:
-        self.head = head
+    def __init__(self, stats: RouteStats, method: str, product: str) -> None:
         self.stats = stats
-        self.classes = classes
+        self.method = method
         self.product = product
+        self.paths: dict[str, list[int]] = {}
+        self.templates: dict[str, list[int]] = {}
+
+    def key(self, template: str) -> Key:
+        return (self.stats.route, self.stats.side, self.method, template, self.product)
+
+
+class Seen:
+    """The last request of a connection, and where it was counted."""
+
+    __slots__ = ("classes", "group", "head", "stats")
+
+    def __init__(self, head: RequestHead, group: Group, classes: list[int]) -> None:
+        self.head = head
+        self.group = group
+        self.stats = group.stats
+        self.classes = classes
 
 
 class Traffic:
@@ -52,34 +69,62 @@ class Traffic:
     def __init__(self) -> None:
         self._rows: dict[Key, list[int]] = {}
         self._other: dict[Key, list[int]] = {}
-        self._paths: dict[tuple[RouteStats, str, str, str], list[int]] = {}
+        self._groups: dict[tuple[RouteStats, str, str], Group] = {}
+        self._paths = 0  # remembered, over all groups
         self._templates: set[str] = set()
         self._children: dict[str, set[str]] = {}  # the words seen below each part of a template
         self._products: set[str] = {NONE}
 
     def observe(self, exchange: Exchange) -> None:
         """Count an exchange that has ended."""
-        seen = exchange.origin.seen
-        if seen is not None and seen.head is exchange.head and seen.stats is exchange.plan.stats:
-            seen.classes[exchange.status // 100] += 1
-        elif not exchange.plan.quiet:
+        seen, head, stats = exchange.origin.seen, exchange.head, exchange.plan.stats
+        if seen is not None and seen.stats is stats:
+            if seen.head is head:
+                seen.classes[exchange.status // 100] += 1
+                return
+            if seen.head.fields is head.fields:  # then the method is the same, too
+                classes = seen.group.paths.get(head.path)
+                if classes is not None:
+                    seen.head = head
+                    seen.classes = classes
+                    classes[exchange.status // 100] += 1
+                    return
+        if not exchange.plan.quiet:
             self._observe_another(exchange, seen)
 
     def _observe_another(self, exchange: Exchange, seen: Seen | None) -> None:
         head, stats, status = exchange.head, exchange.plan.stats, exchange.status
-        same = seen is not None and seen.head.fields is head.fields
-        product = seen.product if same and seen is not None else self._admitted(product_of(head.fields.raw))
-        path = (stats, head.method, head.path, product)
-        classes = self._paths.get(path)
+        if seen is not None and seen.stats is stats and seen.head.fields is head.fields:
+            group = seen.group
+        else:
+            group = self._group(stats, head)
+        classes = group.paths.get(head.path)
         if classes is None:
-            classes = self._row(stats, head, product, status)
+            classes = self._find(group, template_of(head.path), status)
             if classes is None:
                 return
-            if len(self._paths) >= MAX_PATHS:
-                self._paths.clear()
-            self._paths[path] = classes
+            self._remember(group, head.path, classes)
         classes[status // 100] += 1
-        exchange.origin.seen = Seen(head, stats, classes, product)
+        exchange.origin.seen = Seen(head, group, classes)
+
+    def _group(self, stats: RouteStats, head: RequestHead) -> Group:
+        method = head.method if head.method in METHODS else OTHER
+        key = (stats, method, self._admitted(product_of(head.fields.raw)))
+        group = self._groups.get(key)
+        if group is None:
+            if len(self._groups) >= MAX_GROUPS:
+                self._groups.clear()
+                self._paths = 0
+            group = self._groups[key] = Group(*key)
+        return group
+
+    def _remember(self, group: Group, path: str, classes: list[int]) -> None:
+        if self._paths >= MAX_PATHS:
+            for each in self._groups.values():
+                each.paths.clear()
+            self._paths = 0
+        group.paths[path] = classes
+        self._paths += 1
 
     def _admitted(self, product: str) -> str:
         if product in self._products:
@@ -89,16 +134,21 @@ class Traffic:
         self._products.add(product)
         return product
 
-    def _row(self, stats: RouteStats, head: RequestHead, product: str, status: int) -> list[int] | None:
+    def _find(self, group: Group, template: str, status: int) -> list[int] | None:
         """The row of a request; None for one that was counted here, because its path is not to be remembered."""
-        method = head.method if head.method in METHODS else OTHER
-        template = self._placed(template_of(head.path))
-        if status == 404 and template not in self._templates:
-            self._take((stats.route, stats.side, method, NOT_FOUND, product))[4] += 1
+        found = group.templates.get(template)
+        if found is not None:
+            return found
+        placed = self._placed(template)
+        if status == 404 and placed not in self._templates:
+            self._take(group.key(NOT_FOUND))[4] += 1
             return None
         if len(self._rows) < MAX_ROWS:
-            self._learn(template)
-        return self._take((stats.route, stats.side, method, template, product))
+            self._learn(placed)
+        found = self._take(group.key(placed))
+        if placed == template and len(group.templates) < MAX_ROWS:
+            group.templates[template] = found
+        return found
 
     def _placed(self, template: str) -> str:
         """The template, with `{id}` where a place has too many words already."""

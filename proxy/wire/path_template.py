@@ -31,19 +31,19 @@ class Words:
 
     def __init__(self) -> None:
         self._secret_names = SecretNames()
-        self._known: dict[str, bool] = {"": False}  # by word, whether what follows it is a secret
+        self.known: dict[str, bool] = {"": False}  # by word, whether what follows it is a secret
 
     @property
     def remembered(self) -> int:
-        return len(self._known)
+        return len(self.known)
 
     def find(self, segment: str) -> bool | None:
         """None for what is no word, else whether it names a secret."""
-        known = self._known.get(segment)
+        known = self.known.get(segment)
         if known is None and is_word(segment):
-            if len(self._known) >= MAX_REMEMBERED:
-                self._known.clear()
-            known = self._known[segment] = segment in self._secret_names
+            if len(self.known) >= MAX_REMEMBERED:
+                self.known.clear()
+            known = self.known[segment] = segment in self._secret_names
         return known
 
 
@@ -57,9 +57,12 @@ def template_of(path: str) -> str:
         return path if path == "*" else f"/{ANY}"
     deeper = len(written) > MAX_SEGMENTS
     segments: list[str] = []
+    known = _words.known.get
     behind_a_secret = False
     for segment in written[:MAX_SEGMENTS]:
-        names_secret = _words.find(segment)
+        names_secret = known(segment)
+        if names_secret is None:
+            names_secret = _words.find(segment)
         if behind_a_secret and segment and not _PLAIN_WORDS.fullmatch(segment):
             names_secret = None
         segments.append(ANY if names_secret is None else segment)
