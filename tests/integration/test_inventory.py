@@ -1,4 +1,4 @@
-"""The inventory of a real server: counted by its workers, kept across every kind of restart, asked for by the command."""
+"""The inventory of a real server: counted by its workers, kept across all restarts, asked for by the command."""
 
 import json
 import os
