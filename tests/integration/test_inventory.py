@@ -3,14 +3,14 @@
 import json
 import os
 import signal
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
-from tests.support.processes import strangler
+from proxy.cli.main import main
 from tests.support.server import NamedUpstream, Server, ask, serving
 
 TABLE = """\
@@ -47,12 +47,15 @@ def lines(server: Server) -> dict[tuple[str, str], int]:
     return {(line["route"], line["template"]): line["requests"] for line in found}
 
 
-def inventory(folder: Path, *options: str) -> dict[str, Any]:
-    """As the command says it."""
-    command = [*strangler(), "inventory", "--json", *options]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=60, check=False)
-    assert done.returncode == 0, done.stderr
-    found: dict[str, Any] = json.loads(done.stdout)
+def run(folder: Path, *arguments: str) -> str:
+    """What a command prints."""
+    done = CliRunner().invoke(main, [*arguments, "--config", str(folder / "routes.yaml")])
+    assert done.exit_code == 0, done.output
+    return done.stdout
+
+
+def inventory(folder: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(run(folder, "inventory", "--json"))
     return found
 
 
@@ -97,10 +100,7 @@ def test_a_server_that_starts_again_goes_on_and_says_since_when_the_monolith_was
         assert moved["last_request"] == before["lines"][0]["last_seen"], "it was asked before it moved, and not since"
         found = server.api("inventory").json()
         assert (found["progress"]["requests"], found["progress"]["requests_moved"]) == (11, 9)
-        shown = subprocess.run(
-            [*strangler(), "status"], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=True
-        )
-        assert "cart (cutover): the monolith last answered at" in shown.stdout
+        assert "cart (cutover): the monolith last answered at" in run(tmp_path, "status")
 
 
 def _answers(server: Server) -> bool:
