@@ -22,7 +22,7 @@ from proxy.admin.guard import Bearer, Guard, host_check
 from proxy.admin.problems import on_http_exception, on_operation_error
 from proxy.control.plane import ControlPlane
 from proxy.control.recordings import Recordings
-from proxy.operations import exposition, record, reload, restart, rollouts, status, upstreams
+from proxy.operations import exposition, inventory, record, reload, restart, rollouts, status, upstreams
 from proxy.operations.errors import Code, OperationError
 from proxy.operations.mismatches import mismatches, read_question
 
@@ -36,6 +36,7 @@ def create_console(plane: ControlPlane, *, token: str | None, hosts: Collection[
         Route("/status", doors.status),
         Route("/routes", doors.routes),
         Route("/upstreams", doors.upstreams),
+        Route("/inventory", doors.inventory),
         Route("/mismatches", doors.mismatches),
         Route("/rollouts", doors.rollouts),
         Route("/reload", doors.reload, methods=["POST"]),
@@ -83,6 +84,9 @@ class Doors:
 
     async def upstreams(self, _request: Request) -> Response:
         return _json(upstreams.upstreams(self._plane))
+
+    async def inventory(self, _request: Request) -> Response:
+        return _json(inventory.of_server(self._plane))
 
     async def mismatches(self, request: Request) -> Response:
         asked, snapshot = read_question(request.query_params), self._plane.active.snapshot

@@ -97,6 +97,7 @@ async def _serve(options: Options, launch: Launch, log: Log) -> None:
             group.create_task(plane.watch_endpoints()),
             group.create_task(plane.comparing.run()),
             group.create_task(plane.rolling.run()),
+            group.create_task(plane.traffic.run()),
             group.create_task(_obey(plane, supervisor, group, server)),
             group.create_task(_report_serving(hub, launch, supervisor)),
         ]

@@ -14,9 +14,11 @@ from proxy import __version__
 COMMANDS = {
     "serve": ("proxy.cli.serve", "Run the proxy."),
     "demo": ("proxy.cli.demo", "Run the bundled shop behind the proxy, and watch a route move."),
+    "init": ("proxy.cli.init", "Draft a routes.yaml for a monolith."),
     "routes": ("proxy.cli.routes", "List the routes in the order in which they are tried."),
     "status": ("proxy.cli.status", "Show what the running server is doing."),
     "mismatches": ("proxy.cli.mismatches", "Show in what the two sides of each route differ."),
+    "inventory": ("proxy.cli.inventory", "Say what is asked for, what to extract next, and what is dead."),
     "explain": ("proxy.cli.explain", "Say which route a request takes, to which side, and why."),
     "check": ("proxy.cli.check", "Check a routes.yaml and list every problem."),
     "compare": ("proxy.cli.compare", "Ask two systems the same, and say in what their answers differ."),

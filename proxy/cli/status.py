@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections.abc import Mapping
 from typing import Any
 
 import click
@@ -54,12 +55,21 @@ def _print(found: dict[str, Any], by_worker: bool) -> None:
     if len(workers["connected"]) < workers["wanted"]:
         terminal.print(f"{workers['wanted'] - len(workers['connected'])} worker(s) missing", style="red")
     terminal.print(upstream_table(found["upstreams"], by_worker=by_worker))
+    for route in found["left"]:
+        terminal.print(f"{route['route']} ({route['stage']}): {told_of_legacy(route)}", markup=False)
     for line in upstream_notes(found["upstreams"]):
         terminal.print(line, markup=False, style="red")
     if (table := rollout_table(found["rollouts"])) is not None:
         terminal.print(table)
     for line in rollout_notes(found):
         terminal.print(line, markup=False)
+
+
+def told_of_legacy(legacy: Mapping[str, Any]) -> str:
+    """When the monolith last answered for a route that has left it."""
+    if legacy["last_request"]:
+        return f"the monolith last answered at {legacy['last_request']}"
+    return f"nothing went to the monolith since {legacy['none_since']}"
 
 
 def _workers(workers: dict[str, Any]) -> Table:

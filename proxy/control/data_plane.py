@@ -60,6 +60,10 @@ class DataPlane(Protocol):
         """Everything counted since the process began, as JSON-able values (see `observability.metrics`)."""
         ...
 
+    def traffic(self) -> list[list[Any]]:
+        """What was asked for since the process began (see `forwarding.traffic`)."""
+        ...
+
     def drain(self) -> None:
         """Stop accepting, answer what has been asked, then let `serve` return; it does so within `drain_timeout`."""
         ...

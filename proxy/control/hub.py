@@ -70,6 +70,7 @@ class Hub:
         self.take_recorded: Callable[[Exchange, int, Mapping[str, int]], None] = lambda *_: (
             None
         )  # with the worker's losses
+        self.take_traffic: Callable[[int, list[list[Any]]], None] = lambda *_: None  # a generation's rows, cumulative
         self._batches: dict[int, Mapping[str, Any]] = {}  # by generation; each is all that process has counted
         self._ended = Totals()
         self._begun = Totals()
@@ -194,6 +195,8 @@ class Hub:
                 if peer.generation not in self._batches:
                     self._begun.add(message["batch"], gauges=False)
                 self._batches[peer.generation] = message["batch"]
+            case "traffic":
+                self.take_traffic(peer.generation, message["rows"])
             case "ack":
                 peer.settle(message)
                 if message["problems"]:
@@ -216,6 +219,12 @@ class Hub:
         connected = {peer.generation for peer in self._peers}
         for generation in set(self._batches) - connected - self._living:
             self._ended.add(self._batches.pop(generation), gauges=False)
+
+    def may_count(self, generation: int) -> bool:
+        """Whether more may come of that worker."""
+        return (
+            self._living is None or generation in self._living or any(p.generation == generation for p in self._peers)
+        )
 
     def totals(self) -> Totals:
         """Everything counted by workers that live or lived while this process did."""

@@ -20,6 +20,7 @@ from proxy.control.folder import write_atomically
 from proxy.control.hub import Answer, Hub
 from proxy.control.launch import Launch
 from proxy.control.rolling import Rolling
+from proxy.control.traffic import TrafficKeeper
 from proxy.forwarding.endpoint_watch import EndpointWatch
 from proxy.forwarding.known_endpoints import Known
 from proxy.observability.log import Log
@@ -82,6 +83,8 @@ class ControlPlane:
         self.mover: Mover | None = None
         self.rolling = Rolling(hub, self.comparing, active.snapshot, log, lambda: self.mover)
         self.gatekeeper: Gatekeeper = self.rolling
+        self.traffic = TrafficKeeper(active.snapshot.state_dir, launch.started_at, hub.may_count, log)
+        hub.take_traffic = self.traffic.take
         hub.settle_on(active.snapshot.revision, active.text)
 
     @property

@@ -8,6 +8,7 @@ import argparse
 import asyncio
 import contextlib
 import gc
+import itertools
 import os
 import resource
 import signal
@@ -35,6 +36,7 @@ from proxy.observability.log import Log, adopt_library_logs
 from proxy.wire.exchange import Exchange
 
 COUNTERS_EVERY_SECONDS = 1.0
+TRAFFIC_EVERY = 5  # batches of counters; it may take a hundred times as many bytes
 MAX_UNSENT_COUNTERS_BYTES = 1024 * 1024  # above it a batch is left out: the next one says all of it again
 
 BuildEngine = Callable[[Snapshot, int], DataPlane]
@@ -120,6 +122,7 @@ class Worker:
             await serving
         finally:
             self._send_counters()
+            self._send_traffic()
             linked.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await linked
@@ -166,8 +169,10 @@ class Worker:
         }
 
     async def _count(self) -> None:
-        while True:
+        for batch in itertools.count():
             self._send_counters()
+            if batch % TRAFFIC_EVERY == 0:
+                self._send_traffic()
             await asyncio.sleep(COUNTERS_EVERY_SECONDS)
 
     def _send_counters(self) -> None:
@@ -175,6 +180,12 @@ class Worker:
         if link is not None and link.unsent_bytes <= MAX_UNSENT_COUNTERS_BYTES:
             with contextlib.suppress(LinkError):
                 link.send({"type": "counters", "batch": self._engine.counters()})
+
+    def _send_traffic(self) -> None:
+        link = self._link
+        if link is not None and link.unsent_bytes <= MAX_UNSENT_COUNTERS_BYTES:
+            with contextlib.suppress(LinkError):
+                link.send({"type": "traffic", "rows": self._engine.traffic()})
 
     def _send_pair(self, exchange: Exchange, failure: str | None) -> bool:
         link = self._link

@@ -295,6 +295,7 @@ class Exchange(Tries):
 
     def _record(self, outcome: Outcome, now: float) -> None:
         self.plan.stats.observe(self.status, now - self.started)
+        self.forwarder.traffic.observe(self)
         if self.origin.active.log_all or self.status >= 499 or outcome is not ANSWERED:
             self.forwarder.log(self, outcome, now)
 

@@ -26,6 +26,7 @@ from proxy.forwarding.plan import Active, Plan, activate
 from proxy.forwarding.pool import EndpointPool
 from proxy.forwarding.recording import Recorder
 from proxy.forwarding.sticky import Stickiness, Visit
+from proxy.forwarding.traffic import Traffic
 from proxy.forwarding.tries import BODY, CONNECT, QUEUED, REQUEST, RESPONSE, Client, Tries
 from proxy.forwarding.upstream import PARSER as RESPONSE_PARSER
 from proxy.observability.access_log import AccessLog, AccessRecord
@@ -76,6 +77,7 @@ class Forwarder:
     ) -> None:
         self._compose = compose
         self.counters = Counters()
+        self.traffic = Traffic()
         self.ids = IdSource()
         self.access_log = access_log
         self.parser = RequestParser()  # what it remembers holds for every snapshot
@@ -256,6 +258,7 @@ class Forwarder:
         self.counters.gauges.connections = len(self.clients)
         self.counters.gauges.upstream_idle = sum(pool.idle for pool in self._upstreams.pools())
         self.counters.gauges.paths_remembered = self.active.table.remembered
+        self.counters.traffic_other = self.traffic.other
         self.counters.table_resets = self.parser.table.resets + RESPONSE_PARSER.table.resets
         if self.access_log is not None:
             self.counters.log_lines_dropped = self.access_log.dropped

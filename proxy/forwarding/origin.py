@@ -1,6 +1,7 @@
 """What one client connection tells about its client: worked out once, used by each of its requests."""
 
 from proxy.forwarding.plan import Active, Plan
+from proxy.forwarding.traffic import Seen
 from proxy.wire.forwarded import extend_forwarding, forwarded_for, forwarded_scheme, replace_forwarding, resolve_client
 from proxy.wire.head import RequestHead
 
@@ -8,11 +9,12 @@ from proxy.wire.head import RequestHead
 class Origin:
     """The peer of a connection, judged by one active snapshot's networks.
 
-    `head` is the connection's last one, where its plan holds for the same head again.
+    `head` is the connection's last one, where its plan holds for the same head again; `seen` the last that was counted.
     """
 
     head: RequestHead | None = None
     plan: Plan
+    seen: Seen | None = None
 
     def __init__(self, active: Active, peer: str, scheme: str) -> None:
         self.active = active

@@ -70,6 +70,7 @@ class Counters:
     fallbacks: dict[tuple[str, str], int] = field(default_factory=dict)  # by route and what the service came to
     parts: dict[tuple[str, str, str], int] = field(default_factory=dict)  # by route, part and what came of it
     shadows: dict[tuple[str, str], int] = field(default_factory=dict)  # by route and what became of the copy
+    traffic_other: int = 0
     table_resets: int = 0
     connections_refused: int = 0
     log_lines_dropped: int = 0
@@ -172,6 +173,7 @@ class Counters:
             ["strangler_retries_total", {}, self.retries],
             ["strangler_upstream_connects_total", {}, self.upstream_connects],
             ["strangler_stale_retries_total", {}, self.stale_retries],
+            ["strangler_traffic_other_total", {}, self.traffic_other],
             ["strangler_line_table_resets_total", {}, self.table_resets],
             ["strangler_connections_refused_total", {}, self.connections_refused],
             ["strangler_access_log_dropped_total", {}, self.log_lines_dropped],

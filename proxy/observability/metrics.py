@@ -68,6 +68,9 @@ HELP: Mapping[str, str] = {
     "strangler_state_dropped_total": "Pairs whose counts, or examples, had to be given up.",
     "strangler_aggregate_parts_total": "Parts of composed answers that were asked for, by what came of them.",
     "strangler_connections_refused_total": "Connections refused because of listen.limits.connections.",
+    "strangler_traffic_other_total": "Requests that the inventory counts without their path: its table was full.",
+    "strangler_traffic_unkept": "1 while what was asked for cannot be written, else 0.",
+    "strangler_last_legacy_request_timestamp_seconds": "When the monolith last answered for a route, to the minute.",
     "strangler_line_table_resets_total": "Times the table of remembered header lines was full and begun anew.",
     "strangler_access_log_dropped_total": "Access-log lines dropped because the log was not read fast enough.",
 }

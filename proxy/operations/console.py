@@ -39,6 +39,9 @@ class Console:
     def rollouts(self) -> dict[str, Any]:
         return self._ask("GET", "/api/v1/rollouts")
 
+    def inventory(self) -> dict[str, Any]:
+        return self._ask("GET", "/api/v1/inventory")
+
     def mismatches(self, question: Question) -> dict[str, Any]:
         asked = {"since": format_duration(question.since), "limit": question.limit}
         asked |= {"route": question.route} if question.route else {}

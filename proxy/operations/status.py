@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from proxy import __version__, clock
-from proxy.config.model import DEFAULT_ROUTE, Route, RouteMatch, ValuePredicate
+from proxy.config.model import DEFAULT_ROUTE, Route, RouteMatch, Stage, ValuePredicate
 from proxy.control.plane import ControlPlane
 from proxy.observability.metrics import Totals
+from proxy.operations.inventory import legacy_of
 
 
 def readiness(plane: ControlPlane) -> dict[str, Any]:
@@ -54,6 +55,11 @@ def status(plane: ControlPlane) -> dict[str, Any]:
             "connected": _workers(plane),
         },
         "control": {"pid": os.getpid(), "restarts": plane.family.control_restarts},
+        "left": [
+            {"route": route.name, "stage": route.stage.value, **legacy_of(route.name, plane.traffic.observed)}
+            for route in snapshot.routes
+            if route.stage in (Stage.CUTOVER, Stage.RETIRED)
+        ],
     }
 
 
@@ -86,7 +92,10 @@ def routes(plane: ControlPlane) -> dict[str, Any]:
         "revision": snapshot.revision,
         "legacy": snapshot.legacy,
         "default": {"name": DEFAULT_ROUTE, "requests": requests.get(DEFAULT_ROUTE, {})},
-        "routes": [_route(route, requests.get(route.name, {})) for route in snapshot.routes],
+        "routes": [
+            _route(route, requests.get(route.name, {})) | {"legacy": legacy_of(route.name, plane.traffic.observed)}
+            for route in snapshot.routes
+        ],
     }
 
 

@@ -131,6 +131,10 @@ class Engine:
         """Cumulative numbers of this process, JSON-able."""
         return self._forwarder.export()
 
+    def traffic(self) -> list[list[Any]]:
+        """What was asked for since this process began, JSON-able."""
+        return self._forwarder.traffic.export()
+
     def reload_certificates(self) -> None:
         """Read certificates, key and upstreams' CA bundles again; connections made from now on use them."""
         self._forwarder.reload_certificates()

@@ -76,14 +76,8 @@ def test_health_and_metrics_need_no_token_and_the_api_does(play: Play) -> None:
         await scene.worker()
         for path in ("/livez", "/readyz", "/metrics"):
             assert (await client.get(path)).status_code == 200, path
-        for path in (
-            "/api/v1/status",
-            "/api/v1/routes",
-            "/api/v1/upstreams",
-            "/api/v1/mismatches",
-            "/api/v1/rollouts",
-            "/api/v1/unknown",
-        ):
+        api = ("status", "routes", "upstreams", "mismatches", "rollouts", "inventory", "unknown")
+        for path in (f"/api/v1/{name}" for name in api):
             refused = await client.get(path)
             assert refused.status_code == 401, path
             assert refused.headers["content-type"] == "application/problem+json"
@@ -202,5 +196,27 @@ def test_another_host_is_refused_even_with_the_token(play: Play) -> None:
     async def story(_scene: Stage, client: httpx.AsyncClient) -> None:
         answer = await client.get("/api/v1/status", headers={**TOKEN, "Host": "evil.example"})
         assert answer.status_code == 421
+
+    play(story)
+
+
+def test_what_was_asked_for_is_told_with_when_the_monolith_last_answered(play: Play) -> None:
+    async def story(scene: Stage, client: httpx.AsyncClient) -> None:
+        moved = Route(
+            "cart", (RouteMatch(PathPattern(PathKind.EXACT, "/cart/")),), to="monolith", stage=RouteStage.CUTOVER
+        )
+        scene.file = snapshot("r2", routes=(moved,))
+        await scene.plane.reload("watch")
+        scene.plane.traffic.take(1, [["cart", "legacy", "GET", "/cart/", "curl", 0, 7, 0, 0, 0]])
+        found = (await client.get("/api/v1/inventory", headers=TOKEN)).json()
+        assert [(line["template"], line["requests"]) for line in found["lines"]] == [("/cart/", 7)]
+        assert found["observed"]["rows"][0][:5] == ["cart", "legacy", "GET", "/cart/", "curl"]
+        (route,) = (await client.get("/api/v1/routes", headers=TOKEN)).json()["routes"]
+        assert route["legacy"]["last_request"] == found["lines"][0]["last_seen"]
+        (left,) = (await client.get("/api/v1/status", headers=TOKEN)).json()["left"]
+        assert left == {"route": "cart", "stage": "cutover", **route["legacy"]}
+        metrics = (await client.get("/metrics")).text
+        assert 'strangler_last_legacy_request_timestamp_seconds{route="cart"}' in metrics
+        assert "strangler_traffic_unkept 0.0" in metrics
 
     play(story)

@@ -70,6 +70,9 @@ class Engine:
     def counters(self) -> dict[str, Any]:
         return {"requests": [["cart", "legacy", "stage", "2xx", self.requests]]}
 
+    def traffic(self) -> list[list[Any]]:
+        return [["cart", "legacy", "GET", "/cart/", "curl", 0, self.requests, 0, 0, 0]]
+
     def drain(self) -> None:
         self.requests += 1  # one was still under way
         self._drained.set()
@@ -176,6 +179,17 @@ def test_a_lost_link_is_made_again_and_said_once(tmp_path: Path) -> None:
         assert scene.output.getvalue().count("control_lost") == 1
 
     play(tmp_path, story)
+
+
+def test_what_was_asked_for_arrives_too_also_the_last_of_it(tmp_path: Path) -> None:
+    taken: list[tuple[int, list[list[Any]]]] = []
+
+    async def story(scene: Stage, engine: Engine) -> None:
+        scene.hub.take_traffic = lambda generation, rows: taken.append((generation, rows))
+        engine.requests = 6
+
+    play(tmp_path, story)
+    assert taken[-1] == (1, [["cart", "legacy", "GET", "/cart/", "curl", 0, 7, 0, 0, 0]])
 
 
 def test_sigterm_drains_and_the_last_counts_still_arrive(tmp_path: Path) -> None:

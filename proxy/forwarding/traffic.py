@@ -1,0 +1,189 @@
+"""What was asked for, counted by route, side, method, template of the path, and program that asked.
+
+A worker's table: cumulative, bounded, written by its requests and read every few seconds. A request like the one before
+it on its connection costs one addition. It must never hold a query, a path as it was sent, or what is no word.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from proxy.wire.path_template import ANY, template_of
+from proxy.wire.product import NONE, product_of
+
+if TYPE_CHECKING:
+    from proxy.forwarding.exchange import Exchange
+    from proxy.observability.counters import RouteStats
+    from proxy.wire.head import RequestHead
+
+MAX_ROWS: Final = 1000
+MAX_OTHER_ROWS: Final = 500  # of what found no room among the rows, still by route, side and method
+MAX_PRODUCTS: Final = 50
+MAX_SIBLINGS: Final = 50  # words in one place of a path; where there are more they are names of things, and no words
+MAX_PATHS: Final = 2048  # remembered with their row, then begun anew
+MAX_GROUPS: Final = 1000  # likewise
+
+OTHER: Final = "other"
+NOT_FOUND: Final = "(not found)"
+"""In the place of a template that was only ever answered 404, so that those who guess paths fill no table."""
+
+METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
+Key = tuple[str, str, str, str, str]
+"""Route, side, method, template, product."""
+
+_ALL_ELSE: Final[Key] = (OTHER, OTHER, OTHER, OTHER, OTHER)
+
+
+class Group:
+    """Requests alike but for their paths; by `paths` and `templates` their rows are found at once."""
+
+    __slots__ = ("method", "paths", "product", "stats", "templates")
+
+    def __init__(self, stats: RouteStats, method: str, product: str) -> None:
+        self.stats = stats
+        self.method = method
+        self.product = product
+        self.paths: dict[str, list[int]] = {}
+        self.templates: dict[str, list[int]] = {}
+
+    def key(self, template: str) -> Key:
+        return (self.stats.route, self.stats.side, self.method, template, self.product)
+
+
+class Seen:
+    """The last request of a connection, and where it was counted."""
+
+    __slots__ = ("classes", "group", "head", "stats")
+
+    def __init__(self, head: RequestHead, group: Group, classes: list[int]) -> None:
+        self.head = head
+        self.group = group
+        self.stats = group.stats
+        self.classes = classes
+
+
+class Traffic:
+    """The table of one worker."""
+
+    def __init__(self) -> None:
+        self._rows: dict[Key, list[int]] = {}
+        self._other: dict[Key, list[int]] = {}
+        self._groups: dict[tuple[RouteStats, str, str], Group] = {}
+        self._paths = 0  # remembered, over all groups
+        self._templates: set[str] = set()
+        self._children: dict[str, set[str]] = {}  # the words seen below each part of a template
+        self._products: set[str] = {NONE}
+
+    def observe(self, exchange: Exchange) -> None:
+        """Count an exchange that has ended."""
+        seen, head, stats = exchange.origin.seen, exchange.head, exchange.plan.stats
+        if seen is not None and seen.stats is stats:
+            if seen.head is head:
+                seen.classes[exchange.status // 100] += 1
+                return
+            if seen.head.fields is head.fields:  # then the method is the same, too
+                classes = seen.group.paths.get(head.path)
+                if classes is not None:
+                    seen.head = head
+                    seen.classes = classes
+                    classes[exchange.status // 100] += 1
+                    return
+        if not exchange.plan.quiet:
+            self._observe_another(exchange, seen)
+
+    def _observe_another(self, exchange: Exchange, seen: Seen | None) -> None:
+        head, stats, status = exchange.head, exchange.plan.stats, exchange.status
+        if seen is not None and seen.stats is stats and seen.head.fields is head.fields:
+            group = seen.group
+        else:
+            group = self._group(stats, head)
+        classes = group.paths.get(head.path)
+        if classes is None:
+            classes = self._find(group, template_of(head.path), status)
+            if classes is None:
+                return
+            self._remember(group, head.path, classes)
+        classes[status // 100] += 1
+        exchange.origin.seen = Seen(head, group, classes)
+
+    def _group(self, stats: RouteStats, head: RequestHead) -> Group:
+        method = head.method if head.method in METHODS else OTHER
+        key = (stats, method, self._admitted(product_of(head.fields.raw)))
+        group = self._groups.get(key)
+        if group is None:
+            if len(self._groups) >= MAX_GROUPS:
+                self._groups.clear()
+                self._paths = 0
+            group = self._groups[key] = Group(*key)
+        return group
+
+    def _remember(self, group: Group, path: str, classes: list[int]) -> None:
+        if self._paths >= MAX_PATHS:
+            for each in self._groups.values():
+                each.paths.clear()
+            self._paths = 0
+        group.paths[path] = classes
+        self._paths += 1
+
+    def _admitted(self, product: str) -> str:
+        if product in self._products:
+            return product
+        if len(self._products) > MAX_PRODUCTS:
+            return OTHER
+        self._products.add(product)
+        return product
+
+    def _find(self, group: Group, template: str, status: int) -> list[int] | None:
+        """The row of a request; None for one that was counted here, because its path is not to be remembered."""
+        found = group.templates.get(template)
+        if found is not None:
+            return found
+        placed = self._placed(template)
+        if status == 404 and placed not in self._templates:
+            self._take(group.key(NOT_FOUND))[4] += 1
+            return None
+        if len(self._rows) < MAX_ROWS:
+            self._learn(placed)
+        found = self._take(group.key(placed))
+        if placed == template and len(group.templates) < MAX_ROWS:
+            group.templates[template] = found
+        return found
+
+    def _placed(self, template: str) -> str:
+        """The template, with `{id}` where a place has too many words already."""
+        if template in self._templates:
+            return template
+        parent = ""
+        for segment in template.split("/")[1:]:
+            children = self._children.get(parent, ())
+            parent += f"/{segment}" if segment in children or len(children) < MAX_SIBLINGS else f"/{ANY}"
+        return parent
+
+    def _learn(self, template: str) -> None:
+        if template not in self._templates:
+            self._templates.add(template)
+            parent = ""
+            for segment in template.split("/")[1:]:
+                self._children.setdefault(parent, set()).add(segment)
+                parent += f"/{segment}"
+
+    def _take(self, key: Key) -> list[int]:
+        """The counts of that row, or of a wider one when the table is full."""
+        found = self._rows.get(key)
+        if found is not None:
+            return found
+        if len(self._rows) < MAX_ROWS:
+            return self._rows.setdefault(key, [0] * 6)
+        wider = (*key[:3], OTHER, OTHER)
+        full = len(self._other) >= MAX_OTHER_ROWS
+        return self._other.setdefault(_ALL_ELSE if full and wider not in self._other else wider, [0] * 6)
+
+    @property
+    def other(self) -> int:
+        """Requests that are counted, but without their template: the table was full."""
+        return sum(sum(classes) for classes in self._other.values())
+
+    def export(self) -> list[list[Any]]:
+        """Every row since the process began: its key, then the counts of 1xx to 5xx. JSON-able."""
+        return [[*key, *classes[1:]] for table in (self._rows, self._other) for key, classes in table.items()]

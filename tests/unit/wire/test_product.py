@@ -1,0 +1,30 @@
+"""The program that a request names, and nothing more of what it says."""
+
+import pytest
+
+from proxy.wire.product import NONE, product_of
+
+
+@pytest.mark.parametrize(
+    ("line", "product"),
+    [
+        (b"User-Agent: curl/8.5.0", "curl"),
+        (b"user-agent: python-requests/2.32", "python-requests"),
+        (b"USER-AGENT:Go-http-client/1.1", "Go-http-client"),
+        (b"User-Agent: Mozilla/5.0 (X11; Linux) Firefox/130", "Mozilla"),
+        (b"User-Agent: healthcheck", "healthcheck"),
+        (b"User-Agent: ", NONE),
+        (b"User-Agent: /", NONE),
+        (b"User-Agent: caf\xe9/1", NONE),
+        (b"User-Agent: sk9f8e7d6c5b4a/1", NONE),
+        (b"User-Agent: 0190b7c4-7e7e-7aaa-8bbb-1234567890ab", NONE),
+        (b"X-User-Agent: curl/8", NONE),
+        (b"Accept: */*", NONE),
+    ],
+)
+def test_the_product_of_a_request(line: bytes, product: str) -> None:
+    assert product_of(b"\r\nHost: a\r\n" + line + b"\r\nAccept: text/html") == product
+
+
+def test_a_long_name_is_no_product() -> None:
+    assert product_of(b"\r\nUser-Agent: " + b"a" * 33 + b"/1") == NONE
