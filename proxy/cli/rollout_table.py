@@ -34,6 +34,8 @@ def rollout_notes(found: Mapping[str, Any]) -> Iterator[str]:
     if found["file_failing"]:
         yield f"rollouts: what they come to cannot be written: {found['file_failing']}"
     for one in found["rollouts"]:
+        if one["weight"] is not None:
+            yield f"{one['route']}: {'dry run: ' if one['dry_run'] else ''}{one['why']}"
         if one["notes"]:
             last = one["notes"][-1]
             yield f"{one['route']}: {last['did']} at {last['at']}: {last['why']}"
@@ -42,9 +44,8 @@ def rollout_notes(found: Mapping[str, Any]) -> Iterator[str]:
 def _head(one: Mapping[str, Any]) -> Row:
     weight = format_share(one["weight"])
     further = f", next {format_share(one['next'])}" if one["next"] is not None else ""
-    since = f"since {one['since']}" if one["since"] else ""
-    dry = "dry run: " if one["dry_run"] else ""
-    return f"{weight}{further}", since, "", escape(f"{dry}{one['why']}")
+    since = f"since {one['since'][11:19]}" if one["since"] else ""
+    return f"{weight}{further}", since, "", one["doing"]
 
 
 def _gate(gate: Mapping[str, Any]) -> Row:

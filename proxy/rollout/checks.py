@@ -206,7 +206,10 @@ def _within(gate: Gate, measured: Measured, least: int, reading: GateReading, ho
     wanted = max(least, 1)
     if gate.limit.relation is not Relation.ABSOLUTE and isinstance(legacy, Answers) and legacy.requests < wanted:
         return _wait(reading, f"{legacy.requests} of {wanted} answers of the monolith in the same time")
-    return _pass(reading) if holds else _wait(reading, "outside of the limit, and chance may explain it")
+    if holds:
+        return _pass(reading)
+    reasons = "chance, or the histogram's buckets," if gate.kind is GateKind.LATENCY_P95 else "chance"
+    return _wait(reading, f"outside of the limit, and {reasons} may explain it")
 
 
 def _custom(gate: Gate, measured: Measured, _least: int) -> GateReading:

@@ -9,7 +9,7 @@ from typing import Final, Protocol
 
 from proxy import clock
 from proxy.comparison.difference import Kind
-from proxy.comparison.noise import Reading
+from proxy.comparison.noise import HIDDEN, Reading
 from proxy.comparison.recent import Pairs
 from proxy.comparison.tally import Group, rules_name
 from proxy.comparison.verdict import WHOLE, Counts, FieldCounts, judge
@@ -131,14 +131,17 @@ class Measurer:
 
 
 def judge_pairs(pairs: Pairs, known: Counts, sampled: float) -> Matches | Unknown:
-    """Pairs of a window, less what is noise by all that is `known` of the primary's own differences."""
+    """Pairs of a window, less what is noise by all that is `known` of the primary's own differences.
+
+    Where the primary often differs from itself as a whole, noise would hide anything. A hiccup in a day hides nothing.
+    """
     noise = {(field.path, field.kind.value): field.noise for field in known.fields}
     fields = [FieldCounts(Kind(kind), path, raw, noise.get((path, kind), 0))
               for (path, kind), raw in pairs.by_field().items()]  # fmt: skip
     own = [field for field in known.fields if field.noise and (field.path, field.kind.value) not in pairs.by_field()]
     fields += [FieldCounts(field.kind, field.path, 0, field.noise) for field in own]
     found = judge(Counts(pairs.compared, known.again, pairs.undecided, fields))
-    whole = [one for one in found.of(Reading.NOISE) if one.noise.count and one.path in WHOLE]
+    whole = [one for one in found.of(Reading.NOISE) if one.path in WHOLE and one.noise.share > HIDDEN]
     if whole:
         return Unknown(f"the primary's own {whole[0].path} differs in {whole[0].noise.count} of {known.again} times")
     if pairs.undecided > pairs.compared:

@@ -13,8 +13,15 @@ def gate(name: str, outcome: str, **more: Any) -> dict[str, Any]:
 
 
 def rollout(*gates: dict[str, Any], **more: Any) -> dict[str, Any]:
-    known = {"route": "products", "weight": 0.05, "next": 0.25, "since": "12:00", "dry_run": False, "why": "held"}
-    known |= {"steps": [0.05, 0.25], "paused": False}
+    known = {
+        "route": "products",
+        "weight": 0.05,
+        "next": 0.25,
+        "since": "2026-11-22T12:00:07+00:00",
+        "dry_run": False,
+        "why": "held",
+    }
+    known |= {"doing": "hold", "steps": [0.05, 0.25], "paused": False}
     return {**known, "gates": list(gates), "notes": [], **more}
 
 
@@ -34,7 +41,7 @@ def test_each_route_has_a_line_and_each_of_its_gates_one() -> None:
         gate("checkout", "pass", value=2.5, limit="<= 5"),
     )
     assert printed(found) == [
-        "products 5%, next 25% since 12:00 held",
+        "products 5%, next 25% since 12:00:07 hold",
         "samples 900 >= 500 pass",
         "error_rate 40% (legacy 1.23%) <= 1% breach: 40 of 100 answers failed",
         "latency_p95 14.7ms (legacy 12ms) <= legacy * 1.2 wait: few",
@@ -44,7 +51,10 @@ def test_each_route_has_a_line_and_each_of_its_gates_one() -> None:
 
 
 def test_a_dry_run_is_called_one() -> None:
-    assert printed(rollout(dry_run=True, next=None, since=None)) == ["products 5% dry run: held"]
+    one = rollout(dry_run=True, next=None, since=None)
+    assert printed(one) == ["products 5% hold"]
+    known = {"leads": True, "lease": "", "file_failing": None}
+    assert list(rollout_notes({**known, "rollouts": [one]})) == ["products: dry run: held"]
 
 
 def test_routes_that_are_not_at_canary_have_no_line() -> None:
@@ -57,6 +67,7 @@ def test_what_was_last_done_who_leads_and_what_cannot_be_written_is_noted() -> N
     assert list(rollout_notes({**found, "rollouts": [rollout(), rollout(weight=None, notes=[note])]})) == [
         "rollouts: only watched: another server leads",
         "rollouts: what they come to cannot be written: no space left on device",
+        "products: held",
         "products: rolled back at 12:00: error_rate is broken",
     ]
     assert list(rollout_notes({"leads": False, "lease": "", "file_failing": None, "rollouts": []})) == []

@@ -192,6 +192,14 @@ def test_a_primary_that_differs_from_itself_as_a_whole_cannot_be_compared() -> N
     assert judge_pairs(pairs, known, 1.0) == Unknown("the primary's own status differs in 500 of 1000 times")
 
 
+def test_a_primary_that_once_differed_from_itself_as_a_whole_can_be() -> None:
+    pairs = Pairs()
+    for _ in range(200):
+        pairs.add(differing())
+    known = Counts(1000, 1000, 0, [FieldCounts(Kind.STATUS, "status", 0, 1)])
+    assert judge_pairs(pairs, known, 1.0) == Matches(200, 0, 0)
+
+
 def test_noise_of_fields_that_did_not_differ_now_changes_nothing() -> None:
     pairs = Pairs()
     for _ in range(200):
