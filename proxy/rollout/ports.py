@@ -83,11 +83,15 @@ class Move:
 
 @dataclass(frozen=True, slots=True)
 class Moved:
-    """What came of moves. `override`: the file could not be written, so they hold beside it, as drift."""
+    """What came of moves. `override`: the file could not be written, so they hold beside it, as drift.
+
+    `notes` are what a person should know besides: a worker that was late, a ledger that could not be written.
+    """
 
     revision: str
     diff: str
     override: bool = False
+    notes: tuple[str, ...] = ()
 
 
 class MoveRefused(Exception):
