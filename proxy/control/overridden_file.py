@@ -4,8 +4,8 @@ It is told when a snapshot it gave has been taken (`settle`): only then has the 
 has changed, because a file that is refused changes nothing.
 """
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from proxy import clock
 from proxy.config.model import Snapshot
@@ -58,14 +58,18 @@ class OverriddenFile:
         return apply(snapshot, kept)
 
     def settle(self) -> None:
-        """The snapshot of the last `load` serves."""
+        """The snapshot of the last `load` serves. Overrides that were added since stay."""
         if self._pending is None:
             return
         self.current, self._pending = self._pending, None
-        if self.current.kept != self.overrides:
-            for each in self.current.ended:
-                self._log.info("override_ended", route=each.route, why="its text in the file has changed")
-            self._keep(self.current.kept)
+        bound = {(each.route, each.at): each for each in self.current.kept}
+        for each in self.current.ended:
+            self._log.info("override_ended", route=each.route, why="the file has the last word on it again")
+        before = self.overrides
+        ended = self.current.ended
+        self.overrides = tuple(bound.get((each.route, each.at), each) for each in before if each not in ended)
+        if self.overrides != before:
+            self.keep()
 
     def find_overrides(self, state_dir: str) -> None:
         """Takes those that were kept, once; a state folder does not change while a server runs."""
@@ -75,40 +79,27 @@ class OverriddenFile:
                 clock.now(), lambda said: self._log.failure("overrides_damaged", detail=said)
             )
 
-    def over(self, added: Sequence[Override], serving: Snapshot) -> Snapshot:
-        """What is to serve with these overrides too; `serving` is what does, should no good file have been read."""
-        routes = {each.route for each in added}
-        wanted = [*(each for each in self.overrides if each.route not in routes), *added]
-        return apply(self.current.snapshot if self.current else serving, wanted)
-
-    def add(self, added: Sequence[Override]) -> None:
-        """Keeps overrides, each in the place of the one that its route had."""
+    def beside(self, serving: Snapshot) -> Snapshot:
+        """What is to serve while the file cannot: the last good one, or `serving` if none was read, with overrides."""
         found = bases(self.current.content.decode()) if self.current else {}
-        routes = {each.route for each in added}
-        bound = [
-            Override(each.route, each.after, found.get(each.route, ""), each.at, each.who, each.because)
-            for each in added
-        ]
-        self._keep((*(each for each in self.overrides if each.route not in routes), *bound))
+        self.overrides = tuple(
+            each if each.base else replace(each, base=found.get(each.route, "")) for each in self.overrides
+        )
+        return apply(self.current.snapshot if self.current else serving, self.overrides)
 
-    def drop(self, routes: Collection[str]) -> None:
-        """The file has the last word again on these routes."""
-        self._set_if_changed(each for each in self.overrides if each.route not in routes)
+    def put(self, added: Sequence[Override], *, without: Collection[str] = ()) -> None:
+        """Adds overrides, each in the place of the one its route had; `without` lists routes that are to have none.
 
-    def restore(self, overrides: Sequence[Override]) -> None:
-        """As they were before something that failed."""
-        self._set_if_changed(overrides)
+        They hold from the next load on, or in what `beside` gives; `keep` makes them outlive this process.
+        """
+        gone = {*without, *(each.route for each in added)}
+        self.overrides = (*(each for each in self.overrides if each.route not in gone), *added)
 
-    def _set_if_changed(self, overrides: Iterable[Override]) -> None:
-        wanted = tuple(overrides)
-        if wanted != self.overrides:
-            self._keep(wanted)
-
-    def _keep(self, overrides: tuple[Override, ...]) -> None:
-        self.overrides = overrides
+    def keep(self) -> None:
+        """Writes them down, as well as it goes."""
         if self._store is None:
             return
-        self.kept = self._store.write(overrides)
+        self.kept = self._store.write(self.overrides)
         if self.kept is not Kept.STATE:
-            routes = [each.route for each in overrides]
+            routes = [each.route for each in self.overrides]
             self._log.failure("overrides_not_kept", routes=routes, survive=self.kept.value)

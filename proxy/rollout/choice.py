@@ -11,8 +11,8 @@ from typing import Final
 
 from proxy.config.errors import did_you_mean
 from proxy.config.model import Route, Snapshot, Stage
-from proxy.rollout.moves import reach, told
-from proxy.rollout.ports import MoveRefused, Verb, position
+from proxy.rollout.moves import told
+from proxy.rollout.ports import MoveRefused, Verb, position, reach
 
 
 @dataclass(frozen=True, slots=True)

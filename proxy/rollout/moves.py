@@ -10,9 +10,7 @@ from typing import Final
 from proxy.config.assemble_moving import FIRST_WEIGHT
 from proxy.config.model import Route, Snapshot, Stage
 from proxy.config.values import format_share
-from proxy.rollout.ports import MoveRefused, Position, Verb, position
-
-ROAD: Final = (Stage.LEGACY, Stage.SHADOW, Stage.CANARY, Stage.CUTOVER, Stage.RETIRED)
+from proxy.rollout.ports import MoveRefused, Position, Verb, position, reach
 
 _NEXT: Final = {
     "reads": {Stage.LEGACY: Stage.SHADOW, Stage.SHADOW: Stage.CANARY, Stage.CANARY: Stage.CUTOVER},
@@ -48,16 +46,6 @@ class Step:
     @property
     def changes(self) -> bool:
         return self.before != self.after
-
-    @property
-    def is_back(self) -> bool:
-        """Whether the service gets less than before: such a move waits for nobody."""
-        return reach(self.after) < reach(self.before)
-
-
-def reach(place: Position) -> tuple[int, float]:
-    """How far along the road a position is."""
-    return ROAD.index(place.stage), place.weight or 0.0
 
 
 def kind_of(route: Route) -> str:
