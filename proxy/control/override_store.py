@@ -34,8 +34,11 @@ class OverrideStore:
         self._state = Path(state_dir, FILE)
         self._private = Path(private, FILE) if private is not None else None
 
-    def read(self, now: datetime, tell: Callable[[str], None]) -> tuple[Override, ...]:
-        """What was kept last; the private file is there only while it is the newer one."""
+    def read(self, now: datetime | None, tell: Callable[[str], None]) -> tuple[Override, ...]:
+        """What was kept last; the private file is there only while it is the newer one.
+
+        A damaged file is set aside under a name with `now`; it stays, for who only looks (None).
+        """
         if self._private is not None and self._private.exists():
             return _read(self._private, now, tell)
         return _read(self._state, now, tell)
@@ -64,7 +67,7 @@ class OverrideStore:
         return Kept.PRIVATE
 
 
-def _read(path: Path, now: datetime, tell: Callable[[str], None]) -> tuple[Override, ...]:
+def _read(path: Path, now: datetime | None, tell: Callable[[str], None]) -> tuple[Override, ...]:
     try:
         with path.open("rb") as file:
             data = file.read(MAX_BYTES + 1)
@@ -75,6 +78,8 @@ def _read(path: Path, now: datetime, tell: Callable[[str], None]) -> tuple[Overr
         tell(f"{path} cannot be read, and no override holds: {error.strerror}")
         return ()
     except ValueError:
+        kept = ""
         with contextlib.suppress(OSError):
-            tell(f"{path} is damaged, and no override holds; it is kept as {set_aside(path, now).name}")
+            kept = f"; it is kept as {set_aside(path, now).name}" if now else ""
+        tell(f"{path} is damaged, and no override holds{kept}")
         return ()

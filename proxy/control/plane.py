@@ -19,11 +19,12 @@ from proxy.control.endpoints_file import Keeper, read_known
 from proxy.control.folder import write_atomically
 from proxy.control.hub import Answer, Hub
 from proxy.control.launch import Launch
+from proxy.control.mover import FileMover
 from proxy.control.overridden_file import OverriddenFile
 from proxy.forwarding.endpoint_watch import EndpointWatch
 from proxy.forwarding.known_endpoints import Known
 from proxy.observability.log import Log
-from proxy.rollout.ports import Gatekeeper, Handovers, Mover
+from proxy.rollout.ports import Gatekeeper, Handovers
 
 ACK_SECONDS = 2.0
 
@@ -80,7 +81,7 @@ class ControlPlane:
         self.endpoints = EndpointWatch(self._publish_endpoints, log, known)
         self.comparing = Comparing(hub, active.snapshot, log)
         self.file: OverriddenFile | None = None  # what `load` reads; told when what it gave serves
-        self.mover: Mover | None = None
+        self.mover: FileMover | None = None
         self.gatekeeper: Gatekeeper | None = None
         self.handovers: Handovers | None = None
         hub.settle_on(active.snapshot.revision, active.text)

@@ -13,6 +13,9 @@ from proxy import __version__, clock
 from proxy.config.model import DEFAULT_ROUTE, Route, RouteMatch, ValuePredicate
 from proxy.control.plane import ControlPlane
 from proxy.observability.metrics import Totals
+from proxy.operations import positions
+from proxy.rollout.ledger import place_as_json
+from proxy.rollout.ports import position
 
 
 def readiness(plane: ControlPlane) -> dict[str, Any]:
@@ -21,7 +24,7 @@ def readiness(plane: ControlPlane) -> dict[str, Any]:
         "ready": plane.ready,
         "revision": plane.active.snapshot.revision,
         "config_error": plane.config_error,
-        "overrides": [],
+        "overrides": positions.overrides(plane),
     }
 
 
@@ -53,6 +56,8 @@ def status(plane: ControlPlane) -> dict[str, Any]:
             "restarts": sum(plane.family.worker_restarts),
             "connected": _workers(plane),
         },
+        "routes": positions.positions(plane),
+        "overrides": positions.overrides(plane),
         "control": {"pid": os.getpid(), "restarts": plane.family.control_restarts},
     }
 
@@ -102,7 +107,7 @@ def _requests(totals: Totals) -> dict[str, dict[str, int]]:
 def _route(route: Route, requests: Mapping[str, int]) -> dict[str, Any]:
     return {
         "name": route.name,
-        "stage": route.stage.value,
+        **place_as_json(position(route)),
         "to": route.to,
         "group": route.group,
         "owner": route.owner,

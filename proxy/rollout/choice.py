@@ -15,6 +15,10 @@ from proxy.rollout.moves import told
 from proxy.rollout.ports import MoveRefused, Verb, position, reach
 
 
+class NotThere(MoveRefused):
+    """No route, or no group, has that name."""
+
+
 @dataclass(frozen=True, slots=True)
 class Left:
     """A route that does not move, and why."""
@@ -33,20 +37,20 @@ class Chosen:
 
 
 def one(snapshot: Snapshot, name: str) -> Chosen:
-    """The route of that name. Raises MoveRefused."""
+    """The route of that name. Raises NotThere."""
     found = [route for route in snapshot.routes if route.name == name]
     if not found:
         known = [route.name for route in snapshot.routes]
-        raise MoveRefused(f'no route is named "{name}"', did_you_mean(name, known) or "strangler routes lists them")
+        raise NotThere(f'no route is named "{name}"', did_you_mean(name, known) or "strangler routes lists them")
     return Chosen((found[0],), alone=True)
 
 
 def of_group(snapshot: Snapshot, group: str, verb: Verb) -> Chosen:
-    """Those of the group that stand at one stage. Raises MoveRefused when none can move."""
+    """Those of the group that stand at one stage. Raises NotThere, or MoveRefused when none of them can move."""
     routes = [route for route in snapshot.routes if route.group == group]
     if not routes:
         known = [route.group for route in snapshot.routes if route.group]
-        raise MoveRefused(f'no route is of group "{group}"', did_you_mean(group, known) or "a route names its `group`")
+        raise NotThere(f'no route is of group "{group}"', did_you_mean(group, known) or "a route names its `group`")
     moving = _CHOICES[verb](routes)
     if not moving:
         places = ", ".join(f"{route.name} at {told(position(route))}" for route in routes)

@@ -162,8 +162,8 @@ def _entry(line: bytes) -> Entry | None:
     return {**found, "hash": claimed}
 
 
-def read(path: Path, limit: int) -> tuple[list[Entry], list[Finding]]:
-    """The newest entries, oldest first, and what is wrong with the chain: at most the first broken link.
+def read(path: Path, limit: int, route: str | None = None) -> tuple[list[Entry], list[Finding]]:
+    """The newest entries, of one route or of all, oldest first; and what is wrong: of broken links the first.
 
     Raises OSError; a file that is not there has no entries.
     """
@@ -186,7 +186,8 @@ def read(path: Path, limit: int) -> tuple[list[Entry], list[Finding]]:
             elif unread:
                 findings.append(Finding(unread, "it was never finished", broken=False))
             previous, unread = entry["hash"], 0
-            entries.append(entry)
+            if route in (None, entry.get("route")):
+                entries.append(entry)
     if unread:
         findings.append(_at_the_end(path, unread))
     broken = [each for each in findings if each.broken][:1]
