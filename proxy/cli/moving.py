@@ -9,7 +9,8 @@ import json
 import os
 import pwd
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -114,17 +115,15 @@ def _user() -> str:
         return f"uid {os.geteuid()}"
 
 
-class _failures_as_json:  # noqa: N801 - a context manager, used like the function beside it
+@contextmanager
+def _failures_as_json() -> Iterator[None]:
     """A failure is an answer too, for programs: on stdout, with the exit code of its kind."""
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
-        if isinstance(error, OperationError):
-            told = {"error": error.code.value, "message": error.message, "details": list(error.details), **error.data}
-            click.echo(json.dumps(told, indent=2, ensure_ascii=False))
-            sys.exit(EXIT_CODES[error.code])
+    try:
+        yield
+    except OperationError as error:
+        told = {"error": error.code.value, "message": error.message, "details": list(error.details), **error.data}
+        click.echo(json.dumps(told, indent=2, ensure_ascii=False))
+        sys.exit(EXIT_CODES[error.code])
 
 
 def _print(verb: Verb, found: Mapping[str, Any]) -> None:

@@ -10,6 +10,7 @@ from rich.table import Table
 
 from proxy.cli.console_options import console_option, find_console, reporting_failures
 from proxy.cli.options import config_option
+from proxy.cli.position_table import position_notes, position_table
 from proxy.cli.upstream_table import upstream_notes, upstream_table
 from proxy.config.model import Address
 
@@ -52,6 +53,9 @@ def _print(found: dict[str, Any], by_worker: bool) -> None:
     terminal.print(_workers(workers))
     if len(workers["connected"]) < workers["wanted"]:
         terminal.print(f"{workers['wanted'] - len(workers['connected'])} worker(s) missing", style="red")
+    terminal.print(position_table(found["routes"]))
+    for line in position_notes(found["routes"], found["overrides"]):
+        terminal.print(line, markup=False, style="red")
     terminal.print(upstream_table(found["upstreams"], by_worker=by_worker))
     for line in upstream_notes(found["upstreams"]):
         terminal.print(line, markup=False, style="red")
