@@ -95,6 +95,7 @@ async def _serve(options: Options, launch: Launch, log: Log) -> None:
         ask_supervisor=lambda wish: supervisor.send({"type": wish}),
         log=log,
     )
+    file.find_overrides(plane.active.snapshot.state_dir)  # now: the file may be one that cannot be loaded
     plane.file, plane.mover = file, FileMover(plane, file, log)
     watcher = Watcher(launch.config, plane.certificate_files)
     server = ConsoleServer(_application(plane))

@@ -72,7 +72,10 @@ class OverriddenFile:
             self.keep()
 
     def find_overrides(self, state_dir: str) -> None:
-        """Takes those that were kept, once; a state folder does not change while a server runs."""
+        """Takes those that were kept, once; a state folder does not change while a server runs.
+
+        `load` does it, for a file that can be loaded. Before it is done nothing may be put or kept.
+        """
         if self._store is None:
             self._store = OverrideStore(state_dir, self._private)
             self.overrides = self._store.read(
