@@ -7,25 +7,21 @@ it holds beside it. The ledger is written last, and no move depends on it.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
 from proxy import clock
-from proxy.config.edit import EditRefused
-from proxy.config.edit_file import OpenedFile, Unwritable, open_for_edit, write_edited
-from proxy.config.errors import ConfigError, Problem
+from proxy.config.errors import Problem
 from proxy.config.model import Snapshot
-from proxy.config.source import load_content
+from proxy.control.edited_file import Edited, edit, positions, put_back, write
 from proxy.control.overridden_file import OverriddenFile
 from proxy.control.override_store import Kept
 from proxy.observability.log import Log
 from proxy.rollout import ledger
-from proxy.rollout.file_edit import Change, edit_routes, unified
+from proxy.rollout.file_edit import unified
 from proxy.rollout.overrides import Override
-from proxy.rollout.ports import Move, Moved, MoveRefused, Position, position
-
-TRIES = 3  # to write a file that others write too
+from proxy.rollout.ports import Move, Moved, MoveRefused
 
 
 class _Reload(Protocol):
@@ -47,19 +43,6 @@ class Serving(Protocol):
     def active(self) -> _Active: ...
     def reload(self, trigger: str) -> Awaitable[_Reload]: ...
     def swap(self, make: Callable[[Snapshot], Snapshot], trigger: str) -> Awaitable[_Reload]: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Edited:
-    """An edit, written or not. `why_not` says why the file is not to be had; then nothing was edited."""
-
-    opened: OpenedFile | None = None
-    text: str = ""
-    why_not: str = ""
-
-    @property
-    def before(self) -> str:
-        return self.opened.text if self.opened else ""
 
 
 class FileMover:
@@ -85,16 +68,16 @@ class FileMover:
 
     async def preview(self, moves: Sequence[Move]) -> str:
         """The diff that the moves would make. Raises MoveRefused."""
-        edited = await asyncio.to_thread(self._edit, moves)
+        edited = await asyncio.to_thread(edit, self._file, moves)
         if edited.why_not:
             raise MoveRefused(edited.why_not)
-        return unified(edited.before, edited.text, self._file.path)
+        return await asyncio.to_thread(unified, edited.before, edited.text, self._file.path)
 
     async def move(self, moves: Sequence[Move]) -> Moved:
         """All of them at once. Returns when every connected worker goes by them. Raises MoveRefused."""
         async with self._one_at_a_time:
             self._check_places(moves)
-            edited, notes = await asyncio.to_thread(self._write, moves), list[str]()
+            edited, notes = await asyncio.to_thread(write, self._file, moves), list[str]()
             if not edited.why_not:
                 edited, notes = await self._serve(moves, edited)
             if edited.why_not:
@@ -105,13 +88,13 @@ class FileMover:
                 places = {"before": ledger.place_as_json(each.before), "after": ledger.place_as_json(each.after)}
                 self._log.info("moved", route=each.route, verb=each.verb, who=each.who, revision=revision, **places)
             notes += await asyncio.to_thread(self._note_down, moves, revision)
-            diff = "" if edited.why_not else unified(edited.before, edited.text, self._file.path)
+            diff = await asyncio.to_thread(unified, edited.before, edited.text, self._file.path)
             return Moved(revision, diff, override=bool(edited.why_not), notes=tuple(notes))
 
     # What must hold
 
     def _check_places(self, moves: Sequence[Move]) -> None:
-        here = _positions(self._serving.active.snapshot)
+        here = positions(self._serving.active.snapshot)
         for each in moves:
             if here.get(each.route) != each.before:
                 raise MoveRefused(
@@ -119,57 +102,10 @@ class FileMover:
                 )
 
     def _has_arrived(self, moves: Sequence[Move]) -> bool:
-        here = _positions(self._serving.active.snapshot)
+        here = positions(self._serving.active.snapshot)
         return all(here.get(each.route) == each.after for each in moves)
 
     # In the file
-
-    def _write(self, moves: Sequence[Move]) -> Edited:
-        for _ in range(TRIES):
-            edited = self._edit(moves)
-            if edited.opened is None or edited.text == edited.before:
-                return edited
-            try:
-                write_edited(edited.opened, edited.text)
-            except Unwritable as error:
-                return Edited(why_not=error.message)
-            except EditRefused:
-                continue  # somebody else was faster: what they wrote is read, and edited
-            return edited
-        why = f"{self._file.path} was changed by somebody else again and again"
-        if all(each.is_back for each in moves):
-            return Edited(why_not=why)
-        raise MoveRefused(why, "try again when it is left alone")
-
-    def _edit(self, moves: Sequence[Move]) -> Edited:
-        """The file as it is now, and as it is to be. Raises MoveRefused."""
-        waits_for_nothing = all(each.is_back for each in moves)
-        try:
-            opened = open_for_edit(self._file.path)
-            says = _positions(load_content(opened.data, self._file.path, self._file.environ))
-            if not waits_for_nothing:
-                self._check_unchanged(moves, says)
-            changes = [
-                Change(each.route, says.get(each.route, each.before), each.after, each.respond) for each in moves
-            ]
-            text = edit_routes(opened.text, changes)
-        except (OSError, ConfigError, EditRefused) as error:
-            why = _reason(self._file.path, error)
-            if waits_for_nothing:
-                return Edited(why_not=why)
-            raise MoveRefused(why, "mend the file, or edit it by hand") from None
-        try:
-            load_content(text.encode(), self._file.path, self._file.environ)
-        except ConfigError as error:
-            raise MoveRefused(f"the file would have errors: {error.problems[0]}") from None
-        return Edited(opened, text)
-
-    def _check_unchanged(self, moves: Sequence[Move], says: dict[str, Position]) -> None:
-        """What a person has just written of these routes, and nobody serves yet, is not written over."""
-        served = _positions(self._file.current.snapshot) if self._file.current else says
-        for each in moves:
-            if says.get(each.route) != served.get(each.route):
-                raise MoveRefused(f'route "{each.route}" was changed in the file in the meantime', "try again")
 
     async def _serve(self, moves: Sequence[Move], edited: Edited) -> tuple[Edited, list[str]]:
         """Let the file serve as it now is, and what is to be told of that. Put it back where it is refused."""
@@ -181,22 +117,12 @@ class FileMover:
                 await asyncio.to_thread(self._file.keep)
             return edited, [*_late(result), *map(str, result.problems)]
         self._file.overrides = overrides
-        put_back = await asyncio.to_thread(self._put_back, edited)
+        became = await asyncio.to_thread(put_back, edited)
         problems = "; ".join(map(str, result.problems)) or "the file was changed again in the meantime"
         if all(each.is_back for each in moves):
-            return Edited(why_not=f"{problems} ({put_back})"), []
+            return Edited(why_not=f"{problems} ({became})"), []
         await self._serving.reload("move")
-        raise MoveRefused(f"it is not served: {problems}", put_back)
-
-    def _put_back(self, edited: Edited) -> str:
-        """What became of the file."""
-        if edited.opened is None or edited.text == edited.before:
-            return "nothing has changed"
-        try:
-            write_edited(OpenedFile(edited.opened.path, edited.text.encode()), edited.before)
-        except EditRefused as error:
-            return f"the file still has the move: {error.message}"
-        return "the file is as it was"
+        raise MoveRefused(f"it is not served: {problems}", became)
 
     # Beside the file
 
@@ -235,15 +161,5 @@ class FileMover:
         return told
 
 
-def _positions(snapshot: Snapshot) -> dict[str, Position]:
-    return {route.name: position(route) for route in snapshot.routes}
-
-
 def _late(result: _Reload) -> list[str]:
     return [f"not yet confirmed by worker {', '.join(map(str, result.late))}"] if result.late else []
-
-
-def _reason(path: str, error: OSError | ConfigError | EditRefused) -> str:
-    if isinstance(error, OSError):
-        return f"{path}: {(error.strerror or 'input/output error').lower()}"
-    return f"the file has errors: {error.problems[0]}" if isinstance(error, ConfigError) else f"{path}: {error.message}"

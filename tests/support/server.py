@@ -154,11 +154,14 @@ class Server:
         return sum(float(line.rpartition(" ")[2]) for line in samples if all(each in line for each in wanted))
 
     def cli(self, *arguments: str, environ: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
-        environment = {**os.environ, **(environ or {})}
-        command = [*strangler(), *arguments]
-        return subprocess.run(
-            command, cwd=self.folder, env=environment, capture_output=True, text=True, timeout=20, check=False
-        )
+        return cli(self.folder, *arguments, environ=environ)
+
+
+def cli(folder: Path, *arguments: str, environ: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    """`strangler` with those arguments, in a folder."""
+    environment = {**os.environ, **(environ or {})}
+    command = [*strangler(), *arguments]
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=30, check=False)
 
 
 @contextlib.contextmanager
