@@ -7,7 +7,7 @@ It is served on `listen.console` only, never on the public port, and it must nev
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncGenerator, AsyncIterator, Collection
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Collection
 from typing import Any
 
 from starlette.applications import Starlette
@@ -22,11 +22,14 @@ from proxy.admin.guard import Bearer, Guard, host_check
 from proxy.admin.problems import on_http_exception, on_operation_error
 from proxy.control.plane import ControlPlane
 from proxy.control.recordings import Recordings
-from proxy.operations import exposition, inventory, record, reload, restart, rollouts, status, upstreams
+from proxy.operations import exposition, history, inventory, moves, record, reload, restart, rollouts, status, upstreams
 from proxy.operations.errors import Code, OperationError
 from proxy.operations.mismatches import mismatches, read_question
+from proxy.operations.orders import Scope, read_order
+from proxy.rollout.ports import Verb
 
 MAX_BODY_BYTES = 64 * 1024  # of a call
+CALLER = "operator"  # whose token it is, in the ledger: there is one token
 
 
 def create_console(plane: ControlPlane, *, token: str | None, hosts: Collection[str] = ()) -> Starlette:
@@ -42,6 +45,10 @@ def create_console(plane: ControlPlane, *, token: str | None, hosts: Collection[
         Route("/reload", doors.reload, methods=["POST"]),
         Route("/record", doors.record, methods=["POST"]),
         Route("/restart", doors.restart, methods=["POST"]),
+        Route("/history", doors.history),
+        Route("/routes/{name}/{verb}", doors.move(Scope.ROUTE), methods=["POST"]),
+        Route("/groups/{name}/{verb}", doors.move(Scope.GROUP), methods=["POST"]),
+        Route("/rollback", doors.move(Scope.ALL), methods=["POST"]),
     ]
     return Starlette(
         routes=[
@@ -106,6 +113,21 @@ class Doors:
 
     async def restart(self, _request: Request) -> Response:
         return JSONResponse(restart.rolling_restart(self._plane), 202)
+
+    async def history(self, request: Request) -> Response:
+        asked, state_dir = request.query_params, self._plane.active.snapshot.state_dir
+        limit = history.read_limit(asked.get("limit"))
+        return _json(await asyncio.to_thread(history.history, state_dir, asked.get("route"), limit))
+
+    def move(self, scope: Scope) -> Callable[[Request], Awaitable[Response]]:
+        """The door of one kind of names; without a verb in the path it is that of a rollback of everything."""
+
+        async def door(request: Request) -> Response:
+            name, verb = request.path_params.get("name", ""), request.path_params.get("verb", Verb.ROLLBACK.value)
+            order = read_order(scope, name, verb, await _asked(request), CALLER)
+            return _json(await moves.move(self._plane, order))
+
+        return door
 
 
 def _json(body: dict[str, Any]) -> JSONResponse:

@@ -10,7 +10,7 @@ from starlette.responses import JSONResponse
 from proxy.operations.errors import Code, OperationError
 
 MEDIA_TYPE = "application/problem+json"
-_STATUS = {Code.INVALID: 422, Code.REFUSED: 409, Code.UNREACHABLE: 503}
+_STATUS = {Code.INVALID: 422, Code.REFUSED: 409, Code.NOT_MET: 409, Code.UNREACHABLE: 503}
 
 
 def problem(
@@ -40,4 +40,4 @@ async def on_operation_error(_request: Request, error: Exception) -> JSONRespons
     """An operation that could not be done; its findings go along, one string each."""
     if not isinstance(error, OperationError):
         raise error
-    return problem(_STATUS[error.code], error.code.value, error.message, problems=list(error.details))
+    return problem(_STATUS[error.code], error.code.value, error.message, problems=list(error.details), **error.data)

@@ -21,11 +21,12 @@ from proxy.admin.app import create_console
 from proxy.admin.guard import HOSTS_VARIABLE
 from proxy.config.codec import load_snapshot
 from proxy.config.model import Snapshot
-from proxy.config.source import load_file
 from proxy.control.child import adopt_sockets, end_with_parent
 from proxy.control.hub import Hub
 from proxy.control.launch import Launch, override_addresses, read_launch
 from proxy.control.link import Link
+from proxy.control.mover import FileMover
+from proxy.control.overridden_file import OverriddenFile
 from proxy.control.plane import ControlPlane, Family, read_active
 from proxy.control.token import find_token
 from proxy.control.watcher import Watcher
@@ -74,10 +75,17 @@ async def _serve(options: Options, launch: Launch, log: Log) -> None:
     supervisor = Link(*await asyncio.open_unix_connection(sock=socket.socket(fileno=options.report_fd)))
     hub = Hub(log)
 
+    file = OverriddenFile(
+        launch.config,
+        os.environ,
+        private=launch.folder,
+        log=log,
+        adapt=lambda said: override_addresses(said, launch.public_override, launch.console_override),
+    )
+
     async def load() -> Snapshot:
         await watcher.remember()  # before reading, so that what is written meanwhile is seen as a change
-        snapshot = await asyncio.to_thread(load_file, launch.config, os.environ)
-        return override_addresses(snapshot, launch.public_override, launch.console_override)
+        return await asyncio.to_thread(file.load)
 
     plane = ControlPlane(
         launch,
@@ -87,6 +95,8 @@ async def _serve(options: Options, launch: Launch, log: Log) -> None:
         ask_supervisor=lambda wish: supervisor.send({"type": wish}),
         log=log,
     )
+    file.find_overrides(plane.active.snapshot.state_dir)  # now: the file may be one that cannot be loaded
+    plane.file, plane.mover = file, FileMover(plane, file, log)
     watcher = Watcher(launch.config, plane.certificate_files)
     server = ConsoleServer(_application(plane))
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, server.end)

@@ -18,7 +18,7 @@ from proxy.operations.console import Console
 from proxy.operations.errors import Code, OperationError
 
 DEFAULT_STATE = ".strangler"
-EXIT_CODES = {Code.UNREACHABLE: 3, Code.REFUSED: 4, Code.INVALID: 2}
+EXIT_CODES = {Code.UNREACHABLE: 3, Code.REFUSED: 4, Code.INVALID: 2, Code.NOT_MET: 1}
 
 console_option = click.option(
     "--console",

@@ -19,6 +19,14 @@ COMMANDS = {
     "status": ("proxy.cli.status", "Show what the running server is doing."),
     "mismatches": ("proxy.cli.mismatches", "Show in what the two sides of each route differ."),
     "inventory": ("proxy.cli.inventory", "Say what is asked for, what to extract next, and what is dead."),
+    "promote": ("proxy.cli.promote", "Move a route on: to its next step, or its next stage."),
+    "shadow": ("proxy.cli.shadow", "Let a route's service be sent copies, and the monolith answer."),
+    "pause": ("proxy.cli.pause", "Stop a canary's rollout where it is."),
+    "resume": ("proxy.cli.resume", "Let a rollout go on, and the file have the last word again."),
+    "rollback": ("proxy.cli.rollback", "Move a route back to the monolith, at once."),
+    "retire": ("proxy.cli.retire", "Tell callers of a route that it is gone."),
+    "history": ("proxy.cli.history", "Show who moved what, when and why."),
+    "diff": ("proxy.cli.diff", "Show what has changed of the routes since a revision of git."),
     "explain": ("proxy.cli.explain", "Say which route a request takes, to which side, and why."),
     "check": ("proxy.cli.check", "Check a routes.yaml and list every problem."),
     "compare": ("proxy.cli.compare", "Ask two systems the same, and say in what their answers differ."),
@@ -34,7 +42,7 @@ COMMANDS = {
 _EXIT_CODES = """\b
 Exit codes:
   0  well
-  1  the answer is no: a warning under --strict, a server that is not ready, two sides that differ
+  1  the answer is no: a warning under --strict, a server that is not ready, two sides that differ, a gate not met
   2  wrong usage, or a routes.yaml with errors
   3  the server could not be reached
   4  the server refused

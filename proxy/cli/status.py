@@ -11,6 +11,7 @@ from rich.table import Table
 
 from proxy.cli.console_options import console_option, find_console, reporting_failures
 from proxy.cli.options import config_option
+from proxy.cli.position_table import position_notes, position_table
 from proxy.cli.rollout_table import rollout_notes, rollout_table
 from proxy.cli.upstream_table import upstream_notes, upstream_table
 from proxy.config.model import Address
@@ -54,6 +55,9 @@ def _print(found: dict[str, Any], by_worker: bool) -> None:
     terminal.print(_workers(workers))
     if len(workers["connected"]) < workers["wanted"]:
         terminal.print(f"{workers['wanted'] - len(workers['connected'])} worker(s) missing", style="red")
+    terminal.print(position_table(found["routes"]))
+    for line in position_notes(found["routes"], found["overrides"]):
+        terminal.print(line, markup=False, style="red")
     terminal.print(upstream_table(found["upstreams"], by_worker=by_worker))
     for route in found["left"]:
         terminal.print(f"{route['route']} ({route['stage']}): {told_of_legacy(route)}", markup=False)

@@ -5,7 +5,8 @@ before, with the one change, the edit is refused. It never writes anywhere; `edi
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple
 
 from proxy.config.document import parse, read_spans
 from proxy.config.errors import ConfigError, did_you_mean
@@ -19,6 +20,8 @@ _BREAK = re.compile(r"\r\n|\r|\n")
 BYTE_ORDER_MARK = "\ufeff"
 FILE = "routes.yaml"  # in messages; a caller who knows the name has checked the file before
 
+Single = str | int | float | bool
+
 
 class EditRefused(ValueError):
     """Why a text was not edited; it is left to a person, with `hint` for what to write."""
@@ -31,27 +34,49 @@ class EditRefused(ValueError):
 
 def route_location(text: str, name: str) -> Location:
     """Where the route `name` stands. Raises EditRefused when there is none, ConfigError for what is no YAML."""
-    _, root = _read(text.removeprefix(BYTE_ORDER_MARK))
+    return route_locations(text, [name])[0]
+
+
+def route_locations(text: str, names: Iterable[str]) -> list[Location]:
+    """Where each of the routes stands. Raises as `route_location`."""
+    routes = _routes(text.removeprefix(BYTE_ORDER_MARK))
+    return [("routes", _index_of(name, list(routes))) for name in names]
+
+
+def route_texts(text: str) -> dict[str, str]:
+    """By name, what stands in the file of each route, from its first letter to its last. Raises ConfigError."""
+    body = text.removeprefix(BYTE_ORDER_MARK)
+    return {name: body[span.start : span.last] for name, span in _routes(body).items()}
+
+
+def _routes(body: str) -> dict[str, Span]:
+    """By name, in the order of the file; one without a name has its number."""
+    _, root = _read(body)
     routes = root.get("routes")
-    names = [found.value if (found := item.get("name")) else None for item in routes.inner] if routes else []
+    names = [(item.get("name"), item) for item in routes.inner] if routes else []
+    return {str(name.value) if name else f"{number}": item for number, (name, item) in enumerate(names)}
+
+
+def _index_of(name: str, names: list[str]) -> int:
     if name in names:
-        return ("routes", names.index(name))
-    raise EditRefused(
-        f'no route is named "{name}"', did_you_mean(name, [known for known in names if isinstance(known, str)])
-    )
+        return names.index(name)
+    raise EditRefused(f'no route is named "{name}"', did_you_mean(name, names))
 
 
-def set_scalar(text: str, location: Location, value: str | int | float | bool) -> str:
-    """`text` with `value` at `location`, whose last key is added to its mapping if it is not there yet."""
+def set_scalar(text: str, location: Location, value: Single) -> str:
+    """`text` with `value` at `location`; keys that are missing on the way there are added, in one line."""
+    return set_scalars(text, [(location, value)])
 
-    def edit(body: str, root: Span) -> str:
-        old = _find(root, location)
-        if old is None:
-            return _add_key(body, _parent(root, location), str(location[-1]), literally(value))
-        return _replace(body, old, literally(value))
+
+def set_scalars(text: str, values: Sequence[tuple[Location, Single]]) -> str:
+    """Several values at once, for the price of one. No two of them may be missing the same key."""
+
+    def edit(body: str, root: Span) -> list[Patch]:
+        return [_set(body, root, location, literally(value)) for location, value in values]
 
     def change(tree: Plain) -> None:
-        _put(tree, location, literally(value))
+        for location, value in values:
+            _put(tree, location, literally(value))
 
     return _checked(text, edit, change)
 
@@ -59,8 +84,8 @@ def set_scalar(text: str, location: Location, value: str | int | float | bool) -
 def add_key(text: str, location: Location, key: str, value: Plain) -> str:
     """`text` with a new key in the mapping at `location`. Raises EditRefused when it has that key."""
 
-    def edit(body: str, root: Span) -> str:
-        return _add_key(body, _parent(root, (*location, key)), key, literally(value))
+    def edit(body: str, root: Span) -> list[Patch]:
+        return [_add_key(body, _parent(root, (*location, key)), key, literally(value))]
 
     return _checked(text, edit, lambda tree: _put(tree, (*location, key), literally(value)))
 
@@ -69,29 +94,34 @@ def append_item(text: str, location: Location, item: Plain) -> str:
     """`text` with `item` at the end of the list at `location`; what is missing on the way there is written too."""
     item = literally(item)
 
-    def edit(body: str, root: Span) -> str:
+    def edit(body: str, root: Span) -> list[Patch]:
         there = _find(root, location)
         if there is not None and there.kind == "sequence":
-            return _append(body, there, item)
+            return [_append(body, there, item)]
         if there is not None and not _is_nothing(there):
             raise EditRefused(f"{_name(location)} is no list", "write it as one")
-        known, missing = _deepest(root, location)
-        holder = _find(root, known)
-        if holder is not None and _is_nothing(holder):
-            return _insert(body, holder.end, f" {render(_nested(missing, [item]))}")
-        key = str(missing[0])
-        return _add_key(body, _parent(root, (*known, key)), key, _nested(missing[1:], [item]))
+        return [_add_missing(body, root, location, [item])]
 
     return _checked(text, edit, lambda tree: _put(tree, location, [*_items(tree, location), item]))
 
 
-def _checked(text: str, edit: Callable[[str, Span], str], change: Callable[[Plain], None]) -> str:
+class Patch(NamedTuple):
+    """What stands between two places of a text is replaced."""
+
+    start: int
+    end: int
+    written: str
+
+
+def _checked(text: str, edit: Callable[[str, Span], list[Patch]], change: Callable[[Plain], None]) -> str:
     """The edited text, once it says what the text before said with `change` made to it."""
     mark = BYTE_ORDER_MARK if text.startswith(BYTE_ORDER_MARK) else ""
     body = text.removeprefix(mark)
     expected, root = _read(body)
     change(expected)
-    edited = edit(body, root)
+    edited = body
+    for patch in sorted(edit(body, root), reverse=True):  # from the end, so that places before stay where they are
+        edited = edited[: patch.start] + patch.written + edited[patch.end :]
     try:
         found, _ = _read(edited)
     except (ConfigError, EditRefused):
@@ -111,48 +141,63 @@ def _read(body: str) -> tuple[Plain, Span]:
         raise EditRefused(str(error)) from None
 
 
-def _replace(body: str, old: Span, value: Plain) -> str:
+def _set(body: str, root: Span, location: Location, value: Plain) -> Patch:
+    old = _find(root, location)
+    return _add_missing(body, root, location, value) if old is None else _replace(body, old, value)
+
+
+def _add_missing(body: str, root: Span, location: Location, value: Plain) -> Patch:
+    """`value`, with what is missing on the way to it, in one line."""
+    known, missing = _deepest(root, location)
+    holder = _find(root, known)
+    if holder is not None and _is_nothing(holder):
+        return _insert(holder.end, f" {render(_nested(missing, value))}")
+    key = str(missing[0])
+    return _add_key(body, _parent(root, (*known, key)), key, _nested(missing[1:], value))
+
+
+def _replace(body: str, old: Span, value: Plain) -> Patch:
     """A scalar's letters, in the quotes it had."""
     if old.kind in ("sequence", "mapping"):
         raise EditRefused("what stands there is no single value")
     if old.kind == "scalar" and ("${" in old.text or "\n" in body[old.start : old.end]):
         raise EditRefused("what stands there comes from outside the file, or takes several lines", "edit it by hand")
     if old.start == old.end:
-        return _insert(body, old.end, f" {render(value)}")
+        return _insert(old.end, f" {render(value)}")
     properties = _PROPERTIES.match(body, old.start, old.end)
     start = properties.end() if properties else old.start
-    return body[:start] + render(value, old.style if old.style in ("'", '"') else "") + body[old.end :]
+    return Patch(start, old.end, render(value, old.style if old.style in ("'", '"') else ""))
 
 
-def _add_key(body: str, mapping: Span, key: str, value: Plain) -> str:
+def _add_key(body: str, mapping: Span, key: str, value: Plain) -> Patch:
     if mapping.get(key) is not None:
         raise EditRefused(f'"{key}" is there already')
     pair = f"{render(key)}: {render(value)}"
     if mapping.is_flow:
-        return _into_brackets(body, mapping, pair)
+        return _into_brackets(mapping, pair)
     return _new_line(body, mapping.last, _column(body, mapping.inner[0].start), pair)
 
 
-def _append(body: str, sequence: Span, item: Plain) -> str:
+def _append(body: str, sequence: Span, item: Plain) -> Patch:
     if sequence.is_flow:
-        return _into_brackets(body, sequence, render(item))
+        return _into_brackets(sequence, render(item))
     dash = body.rfind("-", 0, sequence.inner[0].start)
     return _new_line(body, sequence.last, _column(body, dash), f"- {render(item)}")
 
 
-def _into_brackets(body: str, collection: Span, written: str) -> str:
+def _into_brackets(collection: Span, written: str) -> Patch:
     if collection.inner:
-        return _insert(body, collection.inner[-1].last, f", {written}")
+        return _insert(collection.inner[-1].last, f", {written}")
     is_list = collection.kind == "sequence"
-    return body[: collection.start] + (f"[{written}]" if is_list else f"{{ {written} }}") + body[collection.end :]
+    return Patch(collection.start, collection.end, f"[{written}]" if is_list else f"{{ {written} }}")
 
 
-def _new_line(body: str, end: int, column: int, written: str) -> str:
+def _new_line(body: str, end: int, column: int, written: str) -> Patch:
     """A line behind the one that `end` is on, and what else is on that line."""
     if end and body[end - 1] in "\r\n":  # behind a text of several lines
-        return _insert(body, end, " " * column + written + _line_break(body, 0))
+        return _insert(end, " " * column + written + _line_break(body, 0))
     found = _BREAK.search(body, end)
-    return _insert(body, found.start() if found else len(body), _line_break(body, end) + " " * column + written)
+    return _insert(found.start() if found else len(body), _line_break(body, end) + " " * column + written)
 
 
 def _line_break(body: str, near: int) -> str:
@@ -160,8 +205,8 @@ def _line_break(body: str, near: int) -> str:
     return found[0] if found else "\n"
 
 
-def _insert(body: str, at: int, written: str) -> str:
-    return body[:at] + written + body[at:]
+def _insert(at: int, written: str) -> Patch:
+    return Patch(at, at, written)
 
 
 def _column(body: str, at: int) -> int:

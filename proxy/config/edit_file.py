@@ -13,6 +13,10 @@ from pathlib import Path
 from proxy.config.edit import EditRefused
 
 
+class Unwritable(EditRefused):
+    """The system does not let the file be replaced: read-only, no permission, no room."""
+
+
 @dataclass(frozen=True, slots=True)
 class OpenedFile:
     """A file as it was read for an edit. `path` is where its text lies, behind any links."""
@@ -33,12 +37,15 @@ def open_for_edit(path: str | Path) -> OpenedFile:
 
 
 def write_edited(opened: OpenedFile, text: str) -> None:
-    """Replaces the file. Raises EditRefused where it cannot or may not be; the old file then stays as it was."""
+    """Replaces the file. The old one stays as it was when this raises.
+
+    Raises Unwritable where it cannot be replaced, EditRefused where somebody else has changed it.
+    """
     try:
         _replace(opened, text.encode())
     except OSError as error:
         reason = (error.strerror or "input/output error").lower()
-        raise EditRefused(f"{opened.path} cannot be replaced: {reason}", "the file is as it was") from None
+        raise Unwritable(f"{opened.path} cannot be replaced: {reason}", "the file is as it was") from None
 
 
 def _replace(opened: OpenedFile, data: bytes) -> None:

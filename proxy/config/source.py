@@ -19,12 +19,21 @@ _SECRET = re.compile(rb"\$\{file:([^{}]*)\}")
 
 def load_file(path: str | Path, environ: Mapping[str, str]) -> Snapshot:
     """The Snapshot of a routes.yaml. Relative paths in it are read from its folder. Raises ConfigError."""
+    return load_content(read_content(path), path, environ)
+
+
+def read_content(path: str | Path) -> bytes:
+    """What the file holds. Raises ConfigError."""
     try:
-        text = _read(Path(path), str(path))
+        return _read(Path(path), str(path))
     except (OSError, ValueError) as error:
         raise ConfigError([Problem(None, f"{path}: {_reason(error)}", _unreadable_hint(error))]) from None
+
+
+def load_content(content: bytes, path: str | Path, environ: Mapping[str, str]) -> Snapshot:
+    """The Snapshot of the file at `path` if it held `content`. Raises ConfigError."""
     where = Path(path).absolute()
-    return _load(text, str(path), environ, where.parent, str(where))
+    return _load(content, str(path), environ, where.parent, str(where))
 
 
 def load_text(text: str | bytes, name: str, environ: Mapping[str, str], base_dir: str | Path) -> Snapshot:

@@ -19,12 +19,14 @@ from proxy.control.endpoints_file import Keeper, read_known
 from proxy.control.folder import write_atomically
 from proxy.control.hub import Answer, Hub
 from proxy.control.launch import Launch
+from proxy.control.mover import FileMover
+from proxy.control.overridden_file import OverriddenFile
 from proxy.control.rolling import Rolling
 from proxy.control.traffic import TrafficKeeper
 from proxy.forwarding.endpoint_watch import EndpointWatch
 from proxy.forwarding.known_endpoints import Known
 from proxy.observability.log import Log
-from proxy.rollout.ports import Gatekeeper, Mover
+from proxy.rollout.ports import Gatekeeper, Handovers
 
 ACK_SECONDS = 2.0
 
@@ -80,9 +82,11 @@ class ControlPlane:
         known = read_known(launch.folder, active.snapshot.state_dir)
         self.endpoints = EndpointWatch(self._publish_endpoints, log, known)
         self.comparing = Comparing(hub, active.snapshot, log)
-        self.mover: Mover | None = None
+        self.file: OverriddenFile | None = None  # what `load` reads; told when what it gave serves
+        self.mover: FileMover | None = None
         self.rolling = Rolling(hub, self.comparing, active.snapshot, log, lambda: self.mover)
         self.gatekeeper: Gatekeeper = self.rolling
+        self.handovers: Handovers | None = None
         self.traffic = TrafficKeeper(active.snapshot.state_dir, launch.started_at, hub.may_count, log)
         hub.take_traffic = self.traffic.take
         hub.settle_on(active.snapshot.revision, active.text)
@@ -139,21 +143,34 @@ class ControlPlane:
             if problems := needs_restart(self.active.snapshot, snapshot):
                 return self._refuse(trigger, problems)
             changed = snapshot.revision != self.active.snapshot.revision
-            if changed and (problems := await self._replace(snapshot)):
+            if changed and (problems := _problems(await self._replace(snapshot))):
                 return self._refuse(trigger, problems)
+            if self.file is not None:
+                await asyncio.to_thread(self.file.settle)
             answers = await self.hub.reload_certificates(within_seconds=ACK_SECONDS)
             self.endpoints.renew_tls()
             if problems := _problems(answers):
                 return self._refuse(trigger, problems, changed=changed)
             return self._took(trigger, answers, changed=changed)
 
-    async def _replace(self, snapshot: Snapshot) -> list[Problem]:
-        """Let every worker swap to `snapshot`, or none."""
+    async def swap(self, make: Callable[[Snapshot], Snapshot], trigger: str) -> Reload:
+        """Let something else serve than the file says: what `make` makes of that which does. The file is not read."""
+        async with self._one_at_a_time:
+            answers = await self._replace(make(self.active.snapshot))
+            revision = self.active.snapshot.revision
+            if problems := _problems(answers):
+                return Reload(revision, problems=tuple(problems))
+            late = _late(answers)
+            self._log.info("swapped", trigger=trigger, revision=revision, workers=len(answers), late=list(late))
+            return Reload(revision, changed=True, late=late)
+
+    async def _replace(self, snapshot: Snapshot) -> list[Answer]:
+        """Let every worker swap to `snapshot`, or none, if one of them has a problem with it."""
         text = (await asyncio.to_thread(dump_snapshot, snapshot)).decode()
         answers = await self.hub.push(text, within_seconds=ACK_SECONDS)
-        if problems := _problems(answers):
+        if _problems(answers):
             await self.hub.push(self.active.text, within_seconds=ACK_SECONDS)  # back, where it was taken
-            return problems
+            return answers
         self.active = Active(snapshot, text, clock.now().timestamp())
         self.hub.settle_on(snapshot.revision, text)
         self.comparing.follow(snapshot)
@@ -164,7 +181,7 @@ class ControlPlane:
             await asyncio.to_thread(write_atomically, self.launch.snapshot_file, text.encode())
         except OSError as error:  # a worker that starts begins with the one before, and is sent this one at once
             self._log.warning("snapshot_not_kept", file=str(self.launch.snapshot_file), detail=str(error))
-        return []
+        return answers
 
     def _refuse(self, trigger: str, problems: Sequence[Problem], *, changed: bool = False) -> Reload:
         self.problems = tuple(problems)
@@ -176,7 +193,7 @@ class ControlPlane:
         self.problems = ()
         if not changed:
             self.active = replace(self.active, since=clock.now().timestamp())
-        late = tuple(answer.worker for answer in answers if answer.late)
+        late = _late(answers)
         result = Reload(self.active.snapshot.revision, changed=changed, late=late)
         event = "reloaded" if changed else "reload_unchanged"
         self._log.info(event, trigger=trigger, revision=result.revision, workers=len(answers), late=list(late))
@@ -211,6 +228,10 @@ def needs_restart(old: Snapshot, new: Snapshot) -> list[Problem]:
 
 def _files(tls: ListenTls | None) -> str:
     return "none" if tls is None else f"{tls.certificate} and {tls.key}"
+
+
+def _late(answers: Sequence[Answer]) -> tuple[int, ...]:
+    return tuple(answer.worker for answer in answers if answer.late)
 
 
 def _problems(answers: Sequence[Answer]) -> list[Problem]:

@@ -12,12 +12,12 @@ from proxy import clock
 from proxy.config.codec import dump_snapshot, load_snapshot
 from proxy.config.errors import ConfigError, Problem
 from proxy.config.model import Address, Listen, Snapshot
-from proxy.config.source import load_file
 from proxy.control.announcement import announce, console_address_kept
 from proxy.control.folder import private_folder, write_atomically
 from proxy.control.launch import Launch, override_addresses, write_launch
 from proxy.control.listeners import BACKLOG, bound_address, is_loopback
 from proxy.control.listeners import listen as bind
+from proxy.control.overridden_file import OverriddenFile
 from proxy.control.pin_key import prepare_pin_key
 from proxy.control.spawner import Commands, Sockets, Spawner
 from proxy.control.supervisor import Supervisor
@@ -37,7 +37,7 @@ class Wanted:
 
 def serve(wanted: Wanted, commands: Commands, *, environ: Mapping[str, str], log: Log) -> int:
     """Serve until ended; the exit code. Raises `ConfigError` before anything was started."""
-    snapshot = override_addresses(load_file(wanted.config, environ), wanted.public, wanted.console)
+    snapshot = override_addresses(_read_file(wanted.config, environ, log), wanted.public, wanted.console)
     token = console_token(snapshot, environ)
     with ExitStack() as stack:
         public, console = _bind(snapshot.listen, stack)
@@ -63,6 +63,11 @@ def serve(wanted: Wanted, commands: Commands, *, environ: Mapping[str, str], log
             read_listen=lambda: _read_listen(launch, snapshot.listen),
             announce=lambda: announce(log, launch, snapshot, token, environ),
         ).run()
+
+
+def _read_file(config: str, environ: Mapping[str, str], log: Log) -> Snapshot:
+    """With the overrides of the server before this one, so that the first request is answered by them."""
+    return OverriddenFile(config, environ, private=None, log=log).load()
 
 
 def console_token(snapshot: Snapshot, environ: Mapping[str, str]) -> Token:

@@ -10,17 +10,21 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from proxy.config.model import Address
 from proxy.config.values import format_duration
 from proxy.control.token import VARIABLE, Token
 from proxy.operations.errors import Code, OperationError
 from proxy.operations.mismatches import Question
+from proxy.operations.orders import Scope
 
 TIMEOUT_SECONDS = 15.0  # a reload compiles the file and waits for the workers
 _ANY = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - where a server that listens everywhere is asked from here
 _MAX_BODY_BYTES = 64 * 1024 * 1024
+MOVE_SECONDS = 120.0  # a handover has limits of its own, and they are shorter
+_CODES = {f"urn:strangler:{code.value}": code for code in Code}
+_OF_A_PROBLEM = ("type", "title", "status", "detail", "problems")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +33,17 @@ class Console:
 
     address: Address
     token: Token
+
+    def answers(self) -> bool:
+        """Whether anybody listens at its address. Who listens and says nothing is there all the same."""
+        try:
+            with self._connected() as connection:
+                connection.connect()
+        except ConnectionRefusedError:
+            return False
+        except OSError as error:
+            raise self._unreachable(error) from error
+        return True
 
     def status(self) -> dict[str, Any]:
         return self._ask("GET", "/api/v1/status")
@@ -53,6 +68,15 @@ class Console:
     def restart(self) -> dict[str, Any]:
         return self._ask("POST", "/api/v1/restart")
 
+    def history(self, route: str | None, limit: int) -> dict[str, Any]:
+        asked = {"limit": limit} | ({"route": route} if route else {})
+        return self._ask("GET", f"/api/v1/history?{urlencode(asked)}")
+
+    def move(self, scope: Scope, name: str, verb: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        """Returns when it holds in every worker; a handover may hold writes for as long as the file lets it."""
+        path = verb if scope is Scope.ALL else f"{scope.value}/{quote(name, safe='')}/{verb}"
+        return self._ask("POST", f"/api/v1/{path}", json.dumps(body).encode(), timeout_seconds=MOVE_SECONDS)
+
     def record(self, order: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         """Lines of a recording, at least one a second, until the server ends it or the iterator is closed."""
         with self._connected() as connection:
@@ -72,18 +96,20 @@ class Console:
         found = json.loads(line) if line.endswith(b"\n") else {}
         return found if isinstance(found, dict) else {}
 
-    def _ask(self, method: str, path: str) -> dict[str, Any]:
-        with self._connected() as connection:
-            answer = self._send(connection, method, path)
+    def _ask(
+        self, method: str, path: str, content: bytes | None = None, *, timeout_seconds: float = TIMEOUT_SECONDS
+    ) -> dict[str, Any]:
+        with self._connected(timeout_seconds) as connection:
+            answer = self._send(connection, method, path, content)
             try:
                 body = answer.read(_MAX_BODY_BYTES)
             except (OSError, http.client.HTTPException) as error:
                 raise self._unreachable(error) from error
         return self._read(answer.status, body)
 
-    def _connected(self) -> contextlib.closing[http.client.HTTPConnection]:
+    def _connected(self, timeout_seconds: float = TIMEOUT_SECONDS) -> contextlib.closing[http.client.HTTPConnection]:
         host = _ANY.get(self.address.host, self.address.host)
-        return contextlib.closing(http.client.HTTPConnection(host, self.address.port, timeout=TIMEOUT_SECONDS))
+        return contextlib.closing(http.client.HTTPConnection(host, self.address.port, timeout=timeout_seconds))
 
     def _send(
         self, connection: http.client.HTTPConnection, method: str, path: str, body: bytes | None = None
@@ -113,11 +139,16 @@ class Console:
             return found
         if status == 401:
             raise OperationError(Code.REFUSED, f"the console did not accept the token{self._advice()}")
-        code = Code.INVALID if status == 422 else Code.REFUSED
+        code = _CODES.get(str(found.get("type")), Code.INVALID if status == 422 else Code.REFUSED)
         details = tuple(str(each) for each in found.get("problems", ()))
-        raise OperationError(code, str(found.get("detail") or f"HTTP {status}"), details)
+        raise OperationError(code, str(found.get("detail") or f"HTTP {status}"), details, _more(found))
 
     def _advice(self) -> str:
         if self.token.problem is None:
             return f" from {self.token.where}"
         return f": {self.token.where}: {self.token.problem}; set {VARIABLE}"
+
+
+def _more(problem: Mapping[str, Any]) -> dict[str, Any]:
+    """What a problem says to programs beyond what every problem says."""
+    return {key: value for key, value in problem.items() if key not in _OF_A_PROBLEM}

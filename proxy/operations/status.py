@@ -13,7 +13,10 @@ from proxy import __version__, clock
 from proxy.config.model import DEFAULT_ROUTE, Route, RouteMatch, Stage, ValuePredicate
 from proxy.control.plane import ControlPlane
 from proxy.observability.metrics import Totals
+from proxy.operations import positions
 from proxy.operations.inventory import legacy_of
+from proxy.rollout.ledger import place_as_json
+from proxy.rollout.ports import position
 
 
 def readiness(plane: ControlPlane) -> dict[str, Any]:
@@ -22,7 +25,7 @@ def readiness(plane: ControlPlane) -> dict[str, Any]:
         "ready": plane.ready,
         "revision": plane.active.snapshot.revision,
         "config_error": plane.config_error,
-        "overrides": [],
+        "overrides": positions.overrides(plane),
     }
 
 
@@ -54,6 +57,8 @@ def status(plane: ControlPlane) -> dict[str, Any]:
             "restarts": sum(plane.family.worker_restarts),
             "connected": _workers(plane),
         },
+        "routes": positions.positions(plane),
+        "overrides": positions.overrides(plane),
         "control": {"pid": os.getpid(), "restarts": plane.family.control_restarts},
         "left": [
             {"route": route.name, "stage": route.stage.value, **legacy_of(route.name, plane.traffic.observed)}
@@ -111,7 +116,7 @@ def _requests(totals: Totals) -> dict[str, dict[str, int]]:
 def _route(route: Route, requests: Mapping[str, int]) -> dict[str, Any]:
     return {
         "name": route.name,
-        "stage": route.stage.value,
+        **place_as_json(position(route)),
         "to": route.to,
         "group": route.group,
         "owner": route.owner,

@@ -60,6 +60,14 @@ class Position:
     paused: bool = False
 
 
+ROAD = (Stage.LEGACY, Stage.SHADOW, Stage.CANARY, Stage.CUTOVER, Stage.RETIRED)
+
+
+def reach(place: Position) -> tuple[int, float]:
+    """How far along the road a position is; positions compare by it."""
+    return ROAD.index(place.stage), place.weight or 0.0
+
+
 def position(route: Route) -> Position:
     """Where `route` stands as its snapshot has it."""
     canary = route.moving.canary
@@ -70,7 +78,10 @@ def position(route: Route) -> Position:
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """A route that is to go from one place to another. `evidence` is JSON: what was measured when it was decided."""
+    """A route that is to go from one place to another. `evidence` is JSON: what was measured when it was decided.
+
+    `respond` is what a retired route says besides: see, sunset, deprecated, as the file writes them.
+    """
 
     route: str
     verb: Verb
@@ -79,15 +90,25 @@ class Move:
     who: str
     because: str
     evidence: Mapping[str, Any] = field(default_factory=dict)
+    respond: Mapping[str, str | int] = field(default_factory=dict)
+
+    @property
+    def is_back(self) -> bool:
+        """Whether the service gets less than before. Such a move waits for no file and no store."""
+        return reach(self.after) < reach(self.before)
 
 
 @dataclass(frozen=True, slots=True)
 class Moved:
-    """What came of moves. `override`: the file could not be written, so they hold beside it, as drift."""
+    """What came of moves. `override`: the file could not be written, so they hold beside it, as drift.
+
+    `notes` are what a person should know besides: a worker that was late, a ledger that could not be written.
+    """
 
     revision: str
     diff: str
     override: bool = False
+    notes: tuple[str, ...] = ()
 
 
 class MoveRefused(Exception):

@@ -25,11 +25,18 @@ class Answer:
         return json.loads(self.body)
 
 
-def ask(port: int, path: str = "/", *, method: str = "GET", headers: Mapping[str, str] | None = None) -> Answer:
+def ask(
+    port: int,
+    path: str = "/",
+    *,
+    method: str = "GET",
+    headers: Mapping[str, str] | None = None,
+    body: bytes | None = None,
+) -> Answer:
     """One request on a connection of its own. Raises `OSError` or `http.client.HTTPException`."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
     try:
-        connection.request(method, path, headers={"Connection": "close", **(headers or {})})
+        connection.request(method, path, body, {"Connection": "close", **(headers or {})})
         answer = connection.getresponse()
         return Answer(answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read())
     finally:
@@ -123,8 +130,13 @@ class Server:
     def readyz(self) -> Answer:
         return ask(self.console, "/readyz")
 
-    def api(self, path: str, *, method: str = "GET") -> Answer:
-        return ask(self.console, f"/api/v1/{path}", method=method, headers={"Authorization": f"Bearer {self.token}"})
+    def api(self, path: str, *, method: str = "GET", body: Mapping[str, Any] | None = None) -> Answer:
+        content = None if body is None else json.dumps(body).encode()
+        headers = {"Authorization": f"Bearer {self.token}"}
+        return ask(self.console, f"/api/v1/{path}", method=method, headers=headers, body=content)
+
+    def move(self, route: str, verb: str, **body: Any) -> Answer:
+        return self.api(f"routes/{route}/{verb}", method="POST", body=body)
 
     def workers(self) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = self.api("status").json()["workers"]["connected"]
@@ -142,11 +154,14 @@ class Server:
         return sum(float(line.rpartition(" ")[2]) for line in samples if all(each in line for each in wanted))
 
     def cli(self, *arguments: str, environ: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
-        environment = {**os.environ, **(environ or {})}
-        command = [*strangler(), *arguments]
-        return subprocess.run(
-            command, cwd=self.folder, env=environment, capture_output=True, text=True, timeout=20, check=False
-        )
+        return cli(self.folder, *arguments, environ=environ)
+
+
+def cli(folder: Path, *arguments: str, environ: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    """`strangler` with those arguments, in a folder."""
+    environment = {**os.environ, **(environ or {})}
+    command = [*strangler(), *arguments]
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=30, check=False)
 
 
 @contextlib.contextmanager

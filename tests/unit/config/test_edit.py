@@ -6,7 +6,15 @@ import re
 import pytest
 
 from proxy.config import ConfigError
-from proxy.config.edit import EditRefused, add_key, append_item, route_location, set_scalar
+from proxy.config.edit import (
+    EditRefused,
+    add_key,
+    append_item,
+    route_location,
+    route_texts,
+    set_scalar,
+    set_scalars,
+)
 from proxy.config.spans import Plain
 
 FILE = """\
@@ -117,6 +125,29 @@ def test_any_text_is_written_so_that_it_means_itself(value: str) -> None:
         assert plain(document.node(location)) == value
 
 
+def test_what_is_missing_on_the_way_to_a_value_is_written_in_the_same_line() -> None:
+    assert changed(FILE, set_scalar(FILE, (*ORDERS, "canary", "weight"), "1%")) == ["+    canary: { weight: 1% }"]
+    assert set_scalar("a:\n  canary:\n  b: 1\n", ("a", "canary", "weight"), "1%") == (
+        "a:\n  canary: { weight: 1% }\n  b: 1\n"
+    )
+
+
+def test_several_values_are_set_at_once() -> None:
+    after = set_scalars(FILE, [((*CART, "stage"), "shadow"), ((*PAGES, "stage"), "legacy"), ((*ORDERS, "owner"), "a")])
+    assert changed(FILE, after) == [
+        "+    owner: a",
+        "-  - {name: cart, stage: legacy, compare: {ignore: []}}",
+        "+  - {name: cart, stage: shadow, compare: {ignore: []}}",
+    ]
+
+
+def test_the_text_of_a_route_is_its_own_lines_and_no_neighbours() -> None:
+    text = route_texts(FILE)["orders"]
+    assert text == "name: \"orders\"\n    stage: 'legacy'\n    to: orders"
+    assert route_texts("\ufeff# more above\n" + FILE.replace("cart", "basket"))["orders"] == text
+    assert route_texts(FILE.replace("to: orders", "to: basket"))["orders"] != text
+
+
 def test_an_item_goes_behind_the_last_one_and_its_comment() -> None:
     after = append_item(FILE, (*PAGES, "compare", "ignore"), RULE)
     assert changed(FILE, after) == [f"+        - {WRITTEN}"]
@@ -175,7 +206,8 @@ def test_a_key_is_added_once() -> None:
         ("a: |\n  b\n", ("a",), "several lines"),
         ("a: { b: 1 }\n", ("a",), "no single value"),
         ("a: 1\n", ("a", "b"), "a is no mapping"),
-        ("a: 1\n", ("b", "c"), "b is no mapping"),
+        ("a: [b]\n", ("a", "b"), "a is no mapping"),
+        ("a: 1\n", ("b", 0), "b is no mapping|has no item"),
         ("a: 1\na: 2\n", ("a",), 'the key "a" is repeated'),
     ],
 )

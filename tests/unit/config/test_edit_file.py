@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from proxy.config.edit import EditRefused
-from proxy.config.edit_file import open_for_edit, write_edited
+from proxy.config.edit_file import Unwritable, open_for_edit, write_edited
 from tests.unit.comparison.test_capture_file import files_of_at_most
 
 
@@ -60,7 +60,7 @@ def test_a_file_that_somebody_else_changed_is_not_written_over(file: Path, tmp_p
 def test_a_full_disk_leaves_the_old_file(file: Path, tmp_path: Path) -> None:
     before = file.read_bytes()
     opened = open_for_edit(file)
-    with files_of_at_most(4), pytest.raises(EditRefused, match="cannot be replaced: file too large"):
+    with files_of_at_most(4), pytest.raises(Unwritable, match="cannot be replaced: file too large"):
         write_edited(opened, "version: 2 # and more\n")
     assert file.read_bytes() == before
     assert list(tmp_path.iterdir()) == [file]

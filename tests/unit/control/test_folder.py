@@ -7,7 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from proxy.control.folder import MAX_SOCKET_PATH_BYTES, private_folder, remove_abandoned, write_atomically
+from proxy.control.folder import (
+    MAX_SOCKET_PATH_BYTES,
+    private_folder,
+    remove_abandoned,
+    write_atomically,
+    write_durably,
+)
+from tests.unit.comparison.test_capture_file import files_of_at_most
 
 
 def test_the_folder_is_private_and_gone_afterwards(tmp_path: Path) -> None:
@@ -38,6 +45,19 @@ def test_a_reader_sees_the_old_content_until_the_new_one_is_whole(tmp_path: Path
 def test_a_failed_write_leaves_the_old_content(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="No such file"):
         write_atomically(tmp_path / "missing" / "snapshot.json", b"new")
+
+
+def test_what_is_to_last_is_written_whole_and_for_the_owner_alone(tmp_path: Path) -> None:
+    path = tmp_path / "state" / "overrides.json"
+    write_durably(path, b"old")
+    write_durably(path, b"new")
+    assert path.read_bytes() == b"new"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert list(path.parent.iterdir()) == [path]
+    with files_of_at_most(2), pytest.raises(OSError, match="File too large"):
+        write_durably(path, b"newer")
+    assert path.read_bytes() == b"new"
+    assert list(path.parent.iterdir()) == [path], "no half of a file is left"
 
 
 def abandon(folder: Path, *, seconds_ago: float = 3600, launched: bool = True) -> Path:

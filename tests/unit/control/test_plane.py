@@ -3,17 +3,21 @@
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from proxy.config.codec import load_snapshot
 from proxy.config.errors import Problem
-from proxy.config.model import Address, Discover, DiscoverKind, Listen, ListenTls, Upstream
+from proxy.config.model import Address, Discover, DiscoverKind, Listen, ListenTls, Snapshot, Upstream
 from proxy.config.place import Place
 from proxy.control import plane as plane_module
+from proxy.control.overridden_file import OverriddenFile
 from proxy.control.plane import needs_restart
+from proxy.observability.log import Log
 from tests.support.control import Stage, snapshot, stage, until
+from tests.support.moving import FILE
 
 Story = Callable[[Stage], Awaitable[None]]
 Play = Callable[[Story], None]
@@ -109,6 +113,53 @@ def test_a_worker_that_does_not_answer_in_time_is_named_not_waited_for(
         scene.file = snapshot("r2")
         result = await scene.plane.reload("api")
         assert (result.revision, result.late) == ("r2", (1,))
+
+    play(story)
+
+
+def test_something_else_than_the_file_can_serve_and_what_is_wrong_with_the_file_stays_told(play: Play) -> None:
+    async def story(scene: Stage) -> None:
+        workers = [await scene.worker(0, generation=1), await scene.worker(1, generation=2)]
+        scene.file = [Problem(None, "broken")]
+        await scene.plane.reload("watch")
+        result = await scene.plane.swap(lambda serving: replace(serving, revision=f"{serving.revision}+1"), "move")
+        assert (result.revision, result.changed, result.problems) == ("r1+1", True, ())
+        assert [worker.revision for worker in workers] == ["r1+1", "r1+1"]
+        assert scene.plane.config_error == "broken"
+        assert load_snapshot(scene.plane.launch.snapshot_file.read_bytes()).revision == "r1+1"
+
+    play(story)
+
+
+def test_if_a_worker_refuses_it_nothing_else_serves(play: Play) -> None:
+    async def story(scene: Stage) -> None:
+        willing = await scene.worker(0, generation=1)
+        await scene.worker(1, generation=2, refuses=frozenset({"r9"}))
+        result = await scene.plane.swap(lambda serving: replace(serving, revision="r9"), "move")
+        assert [str(problem) for problem in result.problems] == ["worker 1 refuses r9"]
+        assert (scene.plane.active.snapshot.revision, willing.revision) == ("r1", "r1")
+
+    play(story)
+
+
+def test_the_file_is_told_when_what_it_gave_serves_and_not_before(play: Play, tmp_path: Path) -> None:
+    async def story(scene: Stage) -> None:
+        (tmp_path / "routes.yaml").write_text(FILE)
+        worker = await scene.worker()
+        file = OverriddenFile(str(tmp_path / "routes.yaml"), {}, private=None, log=Log("control", scene.output))
+        scene.plane.file = file
+
+        async def load() -> Snapshot:
+            return replace(file.load(), state_dir=".strangler")
+
+        scene.load = load  # type: ignore[method-assign]
+        worker.refuses = frozenset({file.load().revision})
+        await scene.plane.reload("watch")
+        assert file.current is None
+        worker.refuses = frozenset()
+        await scene.plane.reload("watch")
+        assert file.current is not None
+        assert scene.plane.active.snapshot.revision == file.current.snapshot.revision
 
     play(story)
 

@@ -1,5 +1,6 @@
 """What the command line makes of whatever answers at the console's address."""
 
+import json
 import socket
 import threading
 
@@ -42,3 +43,20 @@ def test_a_peer_that_hangs_up_is_unreachable() -> None:
         hang_up.start()
         assert failure(listener.getsockname()[1]).code is Code.UNREACHABLE
         hang_up.join()
+
+
+def test_whether_anybody_listens_is_known_without_a_question() -> None:
+    with socket.socket() as holder:
+        holder.bind(("127.0.0.1", 0))
+        address = Address("127.0.0.1", holder.getsockname()[1])
+        assert not Console(address, TOKEN).answers()
+        holder.listen()
+        assert Console(address, TOKEN).answers(), "who listens and says nothing is there all the same"
+
+
+def test_what_a_problem_says_to_programs_comes_along() -> None:
+    body = {"type": "urn:strangler:gate-not-met", "detail": "no", "problems": ["a"], "gates": {"cart": []}}
+    with pytest.raises(OperationError) as caught:
+        Console(Address("127.0.0.1", 1), TOKEN)._read(409, json.dumps(body).encode())
+    error = caught.value
+    assert (error.code, error.details, error.data) == (Code.NOT_MET, ("a",), {"gates": {"cart": []}})

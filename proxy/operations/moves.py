@@ -1,0 +1,193 @@
+"""Move routes: decide which go where, ask the gates, and let them go; say what moved, what stayed, and why.
+
+It decides by `proxy.rollout`, and acts through three ports of the control plane: who makes moves, who measures, who
+hands writes over. A promotion that a gate holds back changes nothing; a rollback asks no gate.
+"""
+
+from collections.abc import Sequence
+from typing import Any, Final, Protocol
+
+from proxy.config.model import Route, Snapshot, Stage
+from proxy.control.mover import FileMover
+from proxy.control.overridden_file import OverriddenFile
+from proxy.operations import gates
+from proxy.operations.errors import Code, OperationError
+from proxy.operations.move_result import Result
+from proxy.operations.orders import Order, Scope
+from proxy.rollout.choice import Chosen, Left, NotThere, everything_out, of_group, one
+from proxy.rollout.moves import Step, kind_of, step
+from proxy.rollout.ports import (
+    Gatekeeper,
+    Handovers,
+    Move,
+    Moved,
+    MoveRefused,
+    Position,
+    Verb,
+    position,
+    reach,
+)
+
+
+class _Active(Protocol):
+    @property
+    def snapshot(self) -> Snapshot: ...
+
+
+class MovingPlane(Protocol):
+    """What serves: the control plane, or a file that no server serves."""
+
+    @property
+    def active(self) -> _Active: ...
+    @property
+    def file(self) -> OverriddenFile | None: ...
+    @property
+    def mover(self) -> FileMover | None: ...
+    @property
+    def gatekeeper(self) -> Gatekeeper | None: ...
+    @property
+    def handovers(self) -> Handovers | None: ...
+
+
+class _Nobody:
+    """Hands nothing over."""
+
+    async def hand_over(self, routes: Sequence[Route], to: Stage, who: str, because: str) -> Moved:
+        names = ", ".join(route.name for route in routes)
+        message = f"what {names} writes goes to {to} by a handover, and nobody here hands over"
+        raise MoveRefused(message, "let strangler serve run, and try again")
+
+
+NOBODY: Final = _Nobody()
+
+
+async def move(plane: MovingPlane, order: Order) -> dict[str, Any]:
+    """Raises OperationError: not met (with the gates in `data`), refused, or invalid; then nothing has changed.
+
+    When some routes of several could not move back and others have, the answer says so: `refused`.
+    """
+    mover = plane.mover
+    if mover is None:
+        raise OperationError(Code.REFUSED, "this process moves no routes")
+    await mover.catch_up()
+    snapshot = plane.active.snapshot
+    if order.revision not in (None, snapshot.revision):
+        message = f"revision {snapshot.revision} serves, not {order.revision}: look again before you move anything"
+        raise OperationError(Code.REFUSED, message, data={"revision": snapshot.revision})
+    result = Result(snapshot.revision)
+    try:
+        steps = _plan(plane, snapshot, order, result)
+        await _ask_gates(plane, order, steps, result)
+        alone = [each for each in steps if not each.by_handover]
+        if order.dry_run:
+            await _preview(mover, order, steps, result)
+        elif alone:
+            result.add(await mover.move([_move(each, order, result) for each in alone]), alone)
+    except MoveRefused as refused:
+        raise _refusal(refused) from refused
+    if not order.dry_run:
+        await _hand_over(plane, order, [each for each in steps if each.by_handover], result)
+    return result.as_json(order)
+
+
+def _plan(plane: MovingPlane, snapshot: Snapshot, order: Order, result: Result) -> list[Step]:
+    """What moves. A refusal is the answer, but where several come back: those that can do not wait for the others."""
+    chosen = _chosen(snapshot, order)
+    result.left += chosen.left
+    resting = _resting(plane)
+    steps: list[Step] = []
+    for route in chosen.routes:
+        try:
+            found = step(route, order.wish, snapshot, resting.get(route.name))
+        except MoveRefused as refused:
+            if chosen.alone or order.wish.verb is not Verb.ROLLBACK:
+                raise MoveRefused(f'route "{route.name}": {refused.message}', refused.hint) from refused
+            result.refused.append(_left(route.name, refused))
+            continue
+        if found.changes or order.respond:
+            steps.append(found)
+        else:
+            result.left.append(Left(route.name, f"is at {found.after.stage} already"))
+    return steps
+
+
+def _chosen(snapshot: Snapshot, order: Order) -> Chosen:
+    match order.scope:
+        case Scope.ROUTE:
+            return one(snapshot, order.name)
+        case Scope.GROUP:
+            return of_group(snapshot, order.name, order.wish.verb)
+        case Scope.ALL:
+            return everything_out(snapshot)
+
+
+def _resting(plane: MovingPlane) -> dict[str, Position]:
+    """Where the file has each route."""
+    said = plane.file.current if plane.file else None
+    return {route.name: position(route) for route in said.snapshot.routes} if said else {}
+
+
+async def _ask_gates(plane: MovingPlane, order: Order, steps: Sequence[Step], result: Result) -> None:
+    """Raises OperationError (not met), with every gate that was asked, unless somebody insists."""
+    asked = [each for each in steps if order.wish.verb is Verb.PROMOTE and is_gated(each)]
+    if plane.gatekeeper is None:
+        result.notes += ["no gate was asked: nothing measures here"] if asked else []
+        return
+    for each in asked:
+        result.readings[each.route.name] = await plane.gatekeeper.read_gates(each.route)
+    if order.wish.force or all(map(gates.all_pass, result.readings.values())):
+        return
+    held = [name for name, readings in result.readings.items() if not gates.all_pass(readings)]
+    table = tuple(line for name in held for line in gates.lines(name, result.readings[name]))
+    message = f"{', '.join(held)}: not every gate is met; nothing has changed (--force --because TEXT goes anyway)"
+    raise OperationError(Code.NOT_MET, message, table, {"gates": result.gates()})
+
+
+def is_gated(found: Step) -> bool:
+    """Whether the service is to answer more users, of a route on which the two sides could be compared before."""
+    if reach(found.after) <= reach(found.before) or found.after.stage not in (Stage.CANARY, Stage.CUTOVER):
+        return False
+    kind = kind_of(found.route)
+    return kind == "reads" or (kind == "writes" and found.before.stage is Stage.SHADOW)
+
+
+def _move(found: Step, order: Order, result: Result) -> Move:
+    readings = result.readings.get(found.route.name)
+    evidence: dict[str, Any] = {} if readings is None else {"gates": [gates.as_json(each) for each in readings]}
+    evidence |= {"forced": True} if order.wish.force else {}
+    evidence |= {} if order.scope is Scope.ROUTE else {order.scope.value: order.name or "all"}
+    return Move(
+        found.route.name, order.wish.verb, found.before, found.after, order.who, order.because, evidence, order.respond
+    )
+
+
+async def _preview(mover: FileMover, order: Order, steps: Sequence[Step], result: Result) -> None:
+    if not steps:
+        return
+    diff = await mover.preview([_move(each, order, result) for each in steps])
+    result.add(Moved(result.revision, diff), steps)
+    by_handover = [each.route.name for each in steps if each.by_handover]
+    result.notes += [f"{', '.join(by_handover)}: by a handover of what is written"] if by_handover else []
+
+
+async def _hand_over(plane: MovingPlane, order: Order, steps: Sequence[Step], result: Result) -> None:
+    """Raises OperationError, unless other routes have moved already: then the refusal is a part of the answer."""
+    if not steps:
+        return
+    routes, to = [each.route for each in steps], steps[0].after.stage
+    handovers = plane.handovers or NOBODY
+    try:
+        result.add(await handovers.hand_over(routes, to, order.who, order.because), steps)
+    except MoveRefused as refused:
+        if not result.steps and not result.refused:
+            raise _refusal(refused) from refused
+        result.refused += [_left(each.route.name, refused) for each in steps]
+
+
+def _left(route: str, refused: MoveRefused) -> Left:
+    return Left(route, f"{refused.message} ({refused.hint})" if refused.hint else refused.message)
+
+
+def _refusal(refused: MoveRefused) -> OperationError:
+    code = Code.INVALID if isinstance(refused, NotThere) else Code.REFUSED
+    return OperationError(code, f"{refused.message} ({refused.hint})" if refused.hint else refused.message)

@@ -1,0 +1,108 @@
+"""A routes.yaml that moves: what serves it in tests of moves, without workers; and ports that were told what to say."""
+
+import io
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from proxy.config.errors import ConfigError, Problem
+from proxy.config.model import Route, Snapshot, Stage
+from proxy.control.lone_file import Answer, Said
+from proxy.control.mover import FileMover
+from proxy.control.overridden_file import OverriddenFile
+from proxy.observability.log import Log
+from proxy.rollout.ports import GateReading, Move, Moved, MoveRefused, Position, Verb, position
+from tests.support.routes_yaml import BASE
+
+ROUTES = """\
+routes:
+  # the cart
+  - name: cart
+    match: GET /cart
+    to: orders   # soon
+    stage: shadow   # since spring
+  - { name: stock, match: GET /stock, to: orders, stage: cutover, group: shop }
+  - { name: pages, match: GET /pages/**, to: orders, stage: legacy, group: shop }
+"""
+FILE = BASE + ROUTES
+
+
+class Serving:
+    """Serves what the file says, and what holds beside it. `refuses`: what its workers say to any other snapshot."""
+
+    def __init__(self, folder: Path, text: str = FILE, *, private: Path | None = None) -> None:
+        self.path = folder / "routes.yaml"
+        self.path.write_text(text)
+        self.output = io.StringIO()
+        log = Log("control", self.output)
+        self.file = OverriddenFile(str(self.path), {}, private=None if private is None else str(private), log=log)
+        self.active = Said(self.file.load())
+        self.file.settle()
+        self.mover = FileMover(self, self.file, log)
+        self.gatekeeper: Gates | None = None
+        self.handovers: Handing | None = None
+        self.refuses = ""
+        self.late: tuple[int, ...] = ()
+        self.before_reload: Callable[[], None] = lambda: None
+
+    async def reload(self, _trigger: str) -> Answer:
+        self.before_reload()
+        try:
+            snapshot = self.file.load()
+        except ConfigError as error:
+            return Answer(error.problems)
+        if self.refuses and snapshot.revision != self.active.snapshot.revision:
+            return Answer((Problem(None, self.refuses),))
+        self.active = Said(snapshot)
+        self.file.settle()
+        return Answer(late=self.late)
+
+    async def swap(self, make: Callable[[Snapshot], Snapshot], _trigger: str) -> Answer:
+        if self.refuses:
+            return Answer((Problem(None, self.refuses),))
+        self.active = Said(make(self.active.snapshot))
+        return Answer()
+
+    def restarted(self) -> "Serving":
+        """Another server, on the same files."""
+        return Serving(self.path.parent, self.path.read_text())
+
+    def place(self, route: str) -> Position:
+        return position(next(each for each in self.active.snapshot.routes if each.name == route))
+
+    def edit(self, old: str, new: str) -> None:
+        """A person does."""
+        text = self.path.read_text()
+        assert old in text
+        self.path.write_text(text.replace(old, new))
+
+    def move_of(self, route: str, stage: Stage, verb: Verb = Verb.PROMOTE, **more: object) -> Move:
+        here = self.place(route)
+        found = Move(route, verb, here, replace(here, stage=stage, weight=None), "ann", "it is time")
+        return replace(found, **more)  # type: ignore[arg-type]
+
+
+@dataclass
+class Gates:
+    """Measures what it was given, by route."""
+
+    readings: dict[str, Sequence[GateReading]]
+    asked: list[str] = field(default_factory=list)
+
+    async def read_gates(self, route: Route) -> Sequence[GateReading]:
+        self.asked.append(route.name)
+        return self.readings.get(route.name, ())
+
+
+@dataclass
+class Handing:
+    """Hands over what it is asked to, or says why not."""
+
+    refusal: MoveRefused | None = None
+    asked: list[tuple[list[str], Stage, str, str]] = field(default_factory=list)
+
+    async def hand_over(self, routes: Sequence[Route], to: Stage, who: str, because: str) -> Moved:
+        self.asked.append(([route.name for route in routes], to, who, because))
+        if self.refusal:
+            raise self.refusal
+        return Moved("handed-over", "-old\n+new")
