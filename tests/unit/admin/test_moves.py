@@ -69,7 +69,7 @@ def stages(path: Path) -> dict[str, RouteStage]:
 
 def test_a_move_is_answered_when_every_worker_has_it(play: Play) -> None:
     async def story(scene: Stage, client: httpx.AsyncClient, path: Path) -> None:
-        body = {"to": "cutover", "because": "it is time", "who": "ann"}
+        body = {"to": "cutover", "force": True, "because": "it is time", "who": "ann"}
         answer = await client.post("/api/v1/routes/cart/promote", headers=TOKEN, json=body)
         assert answer.status_code == 200
         assert answer.json()["moves"][0]["to"] == {"stage": "cutover"}
