@@ -164,7 +164,7 @@ class Forwarder:
         else:
             exchange.request_id = self.ids.fresh()
         if visit is not None:
-            exchange.visit, exchange.adds_lines = visit, True
+            exchange.visit, exchange.adds_lines = visit, visit.has_lines
         if steers:
             exchange.tells_decision = exchange.adds_lines = True
         if extras.last_hop:

@@ -45,6 +45,11 @@ class Visit:
     id_line: bytes = b""  # the Set-Cookie of a user who gets an id
     pinning: Pinning | None = None  # the request is a write
 
+    @property
+    def has_lines(self) -> bool:
+        """Whether the answer may get a cookie."""
+        return bool(self.id_line) or self.pinning is not None
+
 
 class Stickiness:
     """What keeps users on their side, in one process. `key` signs pins: all workers of a server need the same one."""
@@ -62,7 +67,7 @@ class Stickiness:
         pinned = self._pinned(split.salt, head, longest) if longest else None
         decision, bucket = choose(split, claim.decisions, user, override, pinned)
         visit = Visit(bucket)
-        if user.passing and decision.reason not in _IN_A_LIST and _accepts_html(head):
+        if user.passing and _accepts_html(head) and decision.reason not in _IN_A_LIST:
             visit.id_line = _id_line(split, user, secure=origin.is_secure(head))
         return decision, visit
 
@@ -99,4 +104,4 @@ def _set_cookie(name: str, value: str, seconds: int, *, secure: bool) -> bytes:
 
 def _accepts_html(head: RequestHead) -> bool:
     """Whether a browser asks for a page: only those keep cookies."""
-    return any("text/html" in value.lower() for value in head.values("accept"))
+    return "text/html" in ",".join(head.values("accept")).lower()

@@ -4,11 +4,11 @@ A decision depends on the route and on a trusted caller's wish, at canary on the
 chance or load. The reason is one of a closed set, the same in logs, metrics, headers and `strangler explain`.
 """
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import lru_cache
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from proxy.config.model import DEFAULT_ROUTE, Route, Stage
 
@@ -50,6 +50,17 @@ class Decision:
     rewrites: bool  # whether the path is rewritten on the way
 
 
+class SplitDecisions(NamedTuple):
+    """What is decided for a user at canary."""
+
+    reached: Decision  # by the weight
+    others: Decision
+    allowed: Decision
+    denied: Decision
+    pinned_to_service: Decision
+    pinned_to_legacy: Decision
+
+
 @dataclass(frozen=True, slots=True)
 class Decisions:
     """Every decision a route can lead to, made beforehand so that a request allocates nothing.
@@ -60,11 +71,11 @@ class Decisions:
     normal: Decision
     to_legacy: Decision
     to_service: Decision
-    split: Mapping[tuple[Side, Reason], Decision] = field(default_factory=dict)
+    split: SplitDecisions | None = None
 
     def __iter__(self) -> Iterator[Decision]:
         """Each once: they are told apart by identity, as plans are found by it."""
-        every = (self.normal, self.to_legacy, self.to_service, *self.split.values())
+        every = (self.normal, self.to_legacy, self.to_service, *(self.split or ()))
         yield from {id(decision): decision for decision in every}.values()
 
 
@@ -84,7 +95,7 @@ def foresee(route: Route, legacy: str, *, rewrites: bool) -> Decisions:
     to_service = Decision(route.name, Side.SERVICE, Reason.OVERRIDE, route.to, rewrites)
     if route.stage is Stage.CANARY:
         split = _split(to_legacy, to_service)
-        return Decisions(split[Side.LEGACY, Reason.WEIGHT], to_legacy, to_service, split)
+        return Decisions(split.others, to_legacy, to_service, split)
     return Decisions(_by_stage(route, legacy, rewrites), to_legacy, to_service)
 
 
@@ -107,19 +118,15 @@ def by_default(legacy: str) -> Decision:
     return Decision(DEFAULT_ROUTE, Side.LEGACY, Reason.DEFAULT, legacy, rewrites=False)
 
 
-def _split(to_legacy: Decision, to_service: Decision) -> dict[tuple[Side, Reason], Decision]:
-    sides = {Side.LEGACY: to_legacy, Side.SERVICE: to_service}
-    return {(side, reason): replace(sides[side], reason=reason) for side, reason in _AT_CANARY}
-
-
-_AT_CANARY = (
-    (Side.LEGACY, Reason.DENY),
-    (Side.SERVICE, Reason.ALLOW),
-    (Side.LEGACY, Reason.PIN),
-    (Side.SERVICE, Reason.PIN),
-    (Side.LEGACY, Reason.WEIGHT),
-    (Side.SERVICE, Reason.WEIGHT),
-)
+def _split(to_legacy: Decision, to_service: Decision) -> SplitDecisions:
+    return SplitDecisions(
+        reached=replace(to_service, reason=Reason.WEIGHT),
+        others=replace(to_legacy, reason=Reason.WEIGHT),
+        allowed=replace(to_service, reason=Reason.ALLOW),
+        denied=replace(to_legacy, reason=Reason.DENY),
+        pinned_to_service=replace(to_service, reason=Reason.PIN),
+        pinned_to_legacy=replace(to_legacy, reason=Reason.PIN),
+    )
 
 
 def _by_stage(route: Route, legacy: str, rewrites: bool) -> Decision:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from proxy.routing.claim import CompiledRoute
-from proxy.routing.decision import Decision, Reason, Side
+from proxy.routing.decision import Decision, Side
 from proxy.routing.mirror import copied_as
 from proxy.routing.table import RouteTable
 
@@ -53,7 +53,7 @@ def list_routes(table: RouteTable) -> tuple[Listed, ...]:
 
 def _list(rank: int, claim: CompiledRoute) -> Listed:
     route, split = claim.route, claim.split
-    decision = claim.decisions.split[Side.SERVICE, Reason.WEIGHT] if split else claim.decisions.normal
+    decision = claim.decisions.split.reached if claim.decisions.split else claim.decisions.normal
     copied = copied_as(route, claim.decisions, decision.side)
     place = claim.match.place or route.place
     return Listed(

@@ -139,7 +139,10 @@ def read_cookie(name: str) -> Read:
     """RFC 6265 section 4.2.1: pairs separated by `; `; a value is kept as sent, quotes too."""
 
     def read(head: Head) -> Sequence[str]:
-        pairs = (pair.partition("=") for line in head.values("cookie") for pair in line.split(";"))
+        lines = [line for line in head.values("cookie") if name in line]
+        if not lines:  # as mostly, and so it is soon known
+            return ()
+        pairs = (pair.partition("=") for line in lines for pair in line.split(";"))
         return [_text(value.strip()) for key, _, value in pairs if key.strip() == name]
 
     return read

@@ -17,7 +17,7 @@ from typing import Final, NamedTuple
 from proxy.config.model import Route, Stage
 from proxy.config.moving import Canary
 from proxy.config.policy import Key, KeyKind
-from proxy.routing.decision import Decision, Decisions, Reason, Side
+from proxy.routing.decision import Decision, Decisions, Side
 from proxy.routing.head import Head
 from proxy.routing.predicate import Read, read_cookie, read_header
 
@@ -49,6 +49,12 @@ class UserKind(StrEnum):
     IP = "ip"
 
 
+# An enum's members are slow to reach; these names are for the data path.
+HEADER: Final = UserKind.HEADER
+OWN: Final = UserKind.OWN
+IP: Final = UserKind.IP
+
+
 class User(NamedTuple):
     """Who asks. `named`: by what the route's `sticky` names, and not by what stands in for it."""
 
@@ -59,7 +65,7 @@ class User(NamedTuple):
     @property
     def passing(self) -> bool:
         """Whether a cookie of ours would tell this user better, and may be given."""
-        return not self.named and self.kind is not UserKind.OWN
+        return not self.named and self.kind is not OWN
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +81,9 @@ class Split:
     deny: frozenset[str]
     lines: Lines  # of all routes at canary
 
-    def lists(self, user: User, keys: frozenset[str]) -> bool:
-        """Whether keys of the file speak of this user: they are what `sticky` reads, where it names something."""
-        return user.key in keys and (user.named or self.kind is None)
+    def may_list(self, user: User) -> bool:
+        """Whether the lists speak of this user: they hold what `sticky` reads, where it names something."""
+        return user.named or self.kind is None
 
 
 class Chosen(NamedTuple):
@@ -144,19 +150,19 @@ def read_user(split: Split, head: Head, address: str) -> User:
     What `sticky` names; without it a cookie of ours, else what authorises the request, else the address. A header or
     cookie that is empty counts as absent, and of a cookie that is sent twice the first counts.
     """
-    if split.kind is UserKind.IP:
-        return User(UserKind.IP, plain_address(address), named=True)
+    if split.kind is IP:
+        return User(IP, plain_address(address), named=True)
     if split.kind is not None and split.read is not None:
-        named = next(iter(split.read(head)), "")
-        if named:
-            return User(split.kind, named, named=True)
-    own = next(filter(_ID.fullmatch, _read_id(head)), None)
-    if own is not None:
-        return User(UserKind.OWN, own)
-    credentials = next(iter(_read_authorization(head)), "")
+        named = split.read(head)
+        if named and named[0]:
+            return User(split.kind, named[0], named=True)
+    for own in _read_id(head):
+        if _ID.fullmatch(own):
+            return User(OWN, own)
+    credentials = "".join(_read_authorization(head))
     if credentials:  # hashed first, so that no credential is kept, shown or logged as a key
-        return User(UserKind.HEADER, sha256(credentials.encode()).hexdigest())
-    return User(UserKind.IP, plain_address(address))
+        return User(HEADER, sha256(credentials.encode()).hexdigest())
+    return User(IP, plain_address(address))
 
 
 def plain_address(address: str) -> str:
@@ -167,17 +173,18 @@ def plain_address(address: str) -> str:
 def choose(split: Split, decisions: Decisions, user: User, override: Side | None, pinned: Side | None) -> Chosen:
     """The decision for a user: deny before allow, then a trusted caller's wish, then a pin, then the weight."""
     bucket = bucket_of(split.salt, user.kind, user.key)
-    if split.lists(user, split.deny):
-        decision = decisions.split[Side.LEGACY, Reason.DENY]
-    elif split.lists(user, split.allow):
-        decision = decisions.split[Side.SERVICE, Reason.ALLOW]
-    elif override is not None:
-        decision = decisions.to_legacy if override is Side.LEGACY else decisions.to_service
-    elif pinned is not None:
-        decision = decisions.split[pinned, Reason.PIN]
-    else:
-        decision = decisions.split[Side.SERVICE if bucket < split.below else Side.LEGACY, Reason.WEIGHT]
-    return Chosen(decision, bucket)
+    made = decisions.split
+    assert made is not None
+    if (split.deny or split.allow) and split.may_list(user):
+        if user.key in split.deny:
+            return Chosen(made.denied, bucket)
+        if user.key in split.allow:
+            return Chosen(made.allowed, bucket)
+    if override is not None:
+        return Chosen(decisions.to_legacy if override is Side.LEGACY else decisions.to_service, bucket)
+    if pinned is not None:
+        return Chosen(made.pinned_to_legacy if pinned is Side.LEGACY else made.pinned_to_service, bucket)
+    return Chosen(made.reached if bucket < split.below else made.others, bucket)
 
 
 def draw_id(split: Split, user: User, seed: int) -> str | None:
@@ -192,6 +199,6 @@ def draw_id(split: Split, user: User, seed: int) -> str | None:
     for number in range(MAX_DRAWS):
         drawn = ((seed + number) % (1 << 8 * _ID_BYTES)).to_bytes(_ID_BYTES, "big")
         own = urlsafe_b64encode(drawn).rstrip(b"=").decode("ascii")
-        if all(bisect_right(lines, bucket_of(salt, UserKind.OWN, own)) == place for salt, lines, place in places):
+        if all(bisect_right(lines, bucket_of(salt, OWN, own)) == place for salt, lines, place in places):
             return own
     return None

@@ -97,11 +97,14 @@ class RequestHead:
 
     def values(self, name: str) -> Sequence[str]:
         """The values of a field that is forwarded, in order; `name` in lower case."""
-        wanted = name.encode("latin-1") + b":"
-        size = len(wanted)
-        return [
-            line[size:].strip(b" \t").decode("latin-1") for line in self.fields.lines if line[:size].lower() == wanted
-        ]
+        block, wanted = self.fields.block, b"\r\n%b:" % name.encode("latin-1")
+        lowered = block.lower()
+        found, at = [], lowered.find(wanted)
+        while at >= 0:
+            begin = at + len(wanted)
+            found.append(block[begin:].partition(b"\r\n")[0].strip(b" \t").decode("latin-1"))
+            at = lowered.find(wanted, begin)
+        return found
 
     def __repr__(self) -> str:
         return f"<RequestHead {self.method} {self.path}>"  # never the query or fields: they may hold secrets
