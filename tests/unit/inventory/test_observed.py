@@ -76,10 +76,13 @@ def test_after_thirty_days_a_day_is_forgotten():
     observed.take("w0", [row(0, 3, 0, 0, 0)], NOON + DAY_MINUTES)
     observed.forget(NOON + (DAYS - 1) * DAY_MINUTES, lambda _: True)
     assert list(totals(observed).values()) == [3]
+    assert observed.counted_since == NOON
     observed.forget(NOON + DAYS * DAY_MINUTES, lambda _: True)
     assert list(totals(observed).values()) == [2]
     observed.forget(NOON + (DAYS + 1) * DAY_MINUTES, lambda _: True)
     assert observed.sightings() == ()
+    assert kept(observed).counted_since == (NOON // DAY_MINUTES + 2) * DAY_MINUTES
+    assert kept(observed).since == NOON
 
 
 def test_when_the_monolith_last_answered_is_never_forgotten():
@@ -108,12 +111,18 @@ def test_the_sums_are_bounded_and_lose_no_request():
         None,
         [],
         {},
-        {"version": 2, "since": 1, "last_legacy": {}, "rows": []},
-        {"version": 1, "since": "x", "last_legacy": {}, "rows": []},
-        {"version": 1, "since": 1, "last_legacy": [], "rows": []},
-        {"version": 1, "since": 1, "last_legacy": {}, "rows": [[1, 2]]},
-        {"version": 1, "since": 1, "last_legacy": {}, "rows": [[*LIST, 1, 1, {"1": [1, 2]}]]},
-        {"version": 1, "since": 1, "last_legacy": {}, "rows": [[1, *LIST[1:], 1, 1, {"1": [0, 0, 0, 0, 1]}]]},
+        {"version": 2, "since": 1, "counted_since": 1, "last_legacy": {}, "rows": []},
+        {"version": 1, "since": "x", "counted_since": 1, "last_legacy": {}, "rows": []},
+        {"version": 1, "since": 1, "counted_since": 1, "last_legacy": [], "rows": []},
+        {"version": 1, "since": 1, "counted_since": 1, "last_legacy": {}, "rows": [[1, 2]]},
+        {"version": 1, "since": 1, "counted_since": 1, "last_legacy": {}, "rows": [[*LIST, 1, 1, {"1": [1, 2]}]]},
+        {
+            "version": 1,
+            "since": 1,
+            "counted_since": 1,
+            "last_legacy": {},
+            "rows": [[1, *LIST[1:], 1, 1, {"1": [0, 0, 0, 0, 1]}]],
+        },
     ],
 )
 def test_anything_else_is_no_record(written):
