@@ -105,26 +105,24 @@ def test_the_sums_are_bounded_and_lose_no_request():
     assert totals(kept(observed)) == found
 
 
+WHOLE = {"version": 1, "since": 1, "counted_since": 1, "last_legacy": {}, "rows": []}
+
+
 @pytest.mark.parametrize(
     "written",
     [
         None,
         [],
         {},
-        {"version": 2, "since": 1, "counted_since": 1, "last_legacy": {}, "rows": []},
-        {"version": 1, "since": "x", "counted_since": 1, "last_legacy": {}, "rows": []},
-        {"version": 1, "since": 1, "counted_since": 1, "last_legacy": [], "rows": []},
-        {"version": 1, "since": 1, "counted_since": 1, "last_legacy": {}, "rows": [[1, 2]]},
-        {"version": 1, "since": 1, "counted_since": 1, "last_legacy": {}, "rows": [[*LIST, 1, 1, {"1": [1, 2]}]]},
-        {
-            "version": 1,
-            "since": 1,
-            "counted_since": 1,
-            "last_legacy": {},
-            "rows": [[1, *LIST[1:], 1, 1, {"1": [0, 0, 0, 0, 1]}]],
-        },
+        WHOLE | {"version": 2},
+        WHOLE | {"since": "x"},
+        WHOLE | {"last_legacy": []},
+        WHOLE | {"rows": [[1, 2]]},
+        WHOLE | {"rows": [[*LIST, 1, 1, {"1": [1, 2]}]]},
+        WHOLE | {"rows": [[1, *LIST[1:], 1, 1, {"1": [0, 0, 0, 0, 1]}]]},
     ],
 )
 def test_anything_else_is_no_record(written):
+    assert Observed.from_json(WHOLE).since == 1
     with pytest.raises(ValueError, match=r"."):
         Observed.from_json(written)
