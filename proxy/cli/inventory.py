@@ -48,7 +48,8 @@ def command(
 ) -> None:
     """Join the route table, the traffic of the last 30 days and, if it is named, the monolith's URLconf.
 
-    Paths are shown as templates: what is no word is {id}. Exit 3 and 4 as in strangler status.
+    Paths are shown as templates: what is no word is {id}. Where no server answers, what the last one kept is shown.
+    Exit 4 when the server refuses, or what was kept cannot be read.
     """
     if settings and urls:
         raise click.UsageError("the URLconf comes from --django or from --urls, not from both")

@@ -58,10 +58,13 @@ class _Row:
 
 
 class Observed:
-    """The sums. `since` is the minute since when anything is known; `last_legacy` when the monolith last answered."""
+    """The sums. `last_legacy` is when the monolith last answered for a route: known since `since`, for ever.
+
+    What was counted is known since `counted_since`: days that are too long ago are forgotten.
+    """
 
     def __init__(self, since: int) -> None:
-        self.since = since
+        self.since = self.counted_since = since
         self.last_legacy: dict[str, int] = {}
         self._rows: dict[Key, _Row] = {}
         self._products: set[str] = set()
@@ -109,6 +112,7 @@ class Observed:
     def forget(self, minute: int, may_count: Callable[[str], bool]) -> None:
         """Leave out days that are too long ago, and what was taken of sources from which no more can come."""
         oldest = minute // DAY_MINUTES - DAYS
+        self.counted_since = max(self.counted_since, (oldest + 1) * DAY_MINUTES)
         for key, row in list(self._rows.items()):
             row.days = {day: classes for day, classes in row.days.items() if day > oldest}
             if not row.days:
@@ -127,6 +131,7 @@ class Observed:
         return {
             "version": 1,
             "since": self.since,
+            "counted_since": self.counted_since,
             "last_legacy": self.last_legacy,
             "rows": [[*key, row.first, row.last, row.days] for key, row in self._rows.items()],
         }
@@ -143,6 +148,7 @@ class Observed:
             if written["version"] != 1:
                 raise ValueError(f"version {written['version']} is of another strangler")
             found = cls(int(written["since"]))
+            found.counted_since = int(written["counted_since"])
             found.last_legacy = {str(route): int(minute) for route, minute in written["last_legacy"].items()}
             for *key, first, last, days in written["rows"]:
                 by_day = {int(day): _five(classes) for day, classes in days.items()}

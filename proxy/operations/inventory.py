@@ -64,7 +64,7 @@ def view(snapshot: Snapshot, known: Observation, urlconf: Urlconf | None) -> dic
     asked = [line for line in joined.lines if line.requests]
     return {
         "revision": snapshot.revision,
-        "since": _time(observed.since),
+        "since": _time(observed.counted_since),
         "window_days": DAYS,
         "requests": joined.requests,
         "not_kept": known.problem,
@@ -109,7 +109,7 @@ def _dead(joined: Joined, routes: Sequence[Route], observed: Observed) -> dict[s
     """What nobody asked for since anything is observed. A route's own counts are known also without templates."""
     asked = {line.route_name for line in joined.lines if line.requests} | set(joined.untold)
     return {
-        "since": _time(observed.since),
+        "since": _time(observed.counted_since),
         "patterns": [
             {"template": line.template, "route": line.route_name, "view": line.pattern.view}
             for line in sorted(joined.lines, key=lambda line: (line.template, line.route_name))

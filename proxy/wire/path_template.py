@@ -61,7 +61,7 @@ def template_of(path: str) -> str:
     behind_a_secret = False
     for segment in written[:MAX_SEGMENTS]:
         names_secret = known(segment)
-        if names_secret is None:
+        if names_secret is None and not segment.isdigit():  # as most ids are, and one look tells
             names_secret = _words.find(segment)
         if behind_a_secret and segment and not _PLAIN_WORDS.fullmatch(segment):
             names_secret = None
@@ -76,6 +76,7 @@ def is_word(segment: str) -> bool:
         return True
     return (
         len(segment) <= MAX_LENGTH
+        and not (segment[0].isdigit() and segment[-1].isdigit())  # spares many the rest
         and _WORDS.fullmatch(segment) is not None
         and sum(map(str.isdigit, segment)) <= 2
         and _HEX.search(segment) is None

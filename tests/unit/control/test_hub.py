@@ -145,3 +145,13 @@ def test_a_link_that_is_cut_because_the_process_ends_is_no_failure(tmp_path: Pat
         assert failures == []
 
     play(tmp_path, story)
+
+
+def test_more_may_come_of_workers_that_live_or_are_connected(tmp_path: Path) -> None:
+    async def story(scene: Stage) -> None:
+        assert scene.hub.may_count(7), "nobody has said yet who lives"
+        await scene.worker(0, generation=1)
+        scene.hub.keep_only([2])
+        assert [scene.hub.may_count(generation) for generation in (1, 2, 3)] == [True, True, False]
+
+    play(tmp_path, story)

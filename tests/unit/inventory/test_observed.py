@@ -76,10 +76,13 @@ def test_after_thirty_days_a_day_is_forgotten():
     observed.take("w0", [row(0, 3, 0, 0, 0)], NOON + DAY_MINUTES)
     observed.forget(NOON + (DAYS - 1) * DAY_MINUTES, lambda _: True)
     assert list(totals(observed).values()) == [3]
+    assert observed.counted_since == NOON
     observed.forget(NOON + DAYS * DAY_MINUTES, lambda _: True)
     assert list(totals(observed).values()) == [2]
     observed.forget(NOON + (DAYS + 1) * DAY_MINUTES, lambda _: True)
     assert observed.sightings() == ()
+    assert kept(observed).counted_since == (NOON // DAY_MINUTES + 2) * DAY_MINUTES
+    assert kept(observed).since == NOON
 
 
 def test_when_the_monolith_last_answered_is_never_forgotten():
@@ -102,20 +105,24 @@ def test_the_sums_are_bounded_and_lose_no_request():
     assert totals(kept(observed)) == found
 
 
+WHOLE = {"version": 1, "since": 1, "counted_since": 1, "last_legacy": {}, "rows": []}
+
+
 @pytest.mark.parametrize(
     "written",
     [
         None,
         [],
         {},
-        {"version": 2, "since": 1, "last_legacy": {}, "rows": []},
-        {"version": 1, "since": "x", "last_legacy": {}, "rows": []},
-        {"version": 1, "since": 1, "last_legacy": [], "rows": []},
-        {"version": 1, "since": 1, "last_legacy": {}, "rows": [[1, 2]]},
-        {"version": 1, "since": 1, "last_legacy": {}, "rows": [[*LIST, 1, 1, {"1": [1, 2]}]]},
-        {"version": 1, "since": 1, "last_legacy": {}, "rows": [[1, *LIST[1:], 1, 1, {"1": [0, 0, 0, 0, 1]}]]},
+        WHOLE | {"version": 2},
+        WHOLE | {"since": "x"},
+        WHOLE | {"last_legacy": []},
+        WHOLE | {"rows": [[1, 2]]},
+        WHOLE | {"rows": [[*LIST, 1, 1, {"1": [1, 2]}]]},
+        WHOLE | {"rows": [[1, *LIST[1:], 1, 1, {"1": [0, 0, 0, 0, 1]}]]},
     ],
 )
 def test_anything_else_is_no_record(written):
+    assert Observed.from_json(WHOLE).since == 1
     with pytest.raises(ValueError, match=r"."):
         Observed.from_json(written)
