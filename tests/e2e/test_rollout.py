@@ -58,11 +58,11 @@ class Place:
 
     async def until(self, holds: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
         found: dict[str, Any] = {}
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(PATIENCE_S):
-                while not holds(found := await self.rollout()):
-                    await asyncio.sleep(0.05)
+        late = time.monotonic() + PATIENCE_S
+        while time.monotonic() < late:
+            if holds(found := await self.rollout()):
                 return found
+            await asyncio.sleep(0.05)
         raise AssertionError(f"after {PATIENCE_S} s: {json.dumps(found, indent=1)}")
 
     def history(self) -> list[dict[str, Any]]:

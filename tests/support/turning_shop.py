@@ -1,4 +1,4 @@
-"""A side of a shop that can be turned bad while it serves: every GET is answered with one product, or as its fault is."""
+"""A side of a shop that can be turned bad while it serves: every GET gets one product, or what its fault is."""
 
 import asyncio
 import contextlib
