@@ -84,7 +84,7 @@ async def _serve(options: Options, launch: Launch, log: Log) -> None:
         read_active(launch, load_snapshot),
         hub,
         load,
-        ask_supervisor=lambda wish: supervisor.send({"type": wish}),
+        ask_supervisor=lambda wish, **about: supervisor.send({"type": wish, **about}),
         log=log,
     )
     watcher = Watcher(launch.config, plane.certificate_files)

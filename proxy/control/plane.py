@@ -58,10 +58,10 @@ class Family:
 
 
 class ControlPlane:
-    """State of the control process. `ask_supervisor` carries a wish to the supervisor."""
+    """State of the control process. `ask_supervisor` carries a wish, and what it is about, to the supervisor."""
 
     def __init__(
-        self, launch: Launch, active: Active, hub: Hub, load: Load, *, ask_supervisor: Callable[[str], None], log: Log
+        self, launch: Launch, active: Active, hub: Hub, load: Load, *, ask_supervisor: Callable[..., None], log: Log
     ) -> None:
         self.launch = launch
         self.hub = hub
@@ -101,6 +101,10 @@ class ControlPlane:
 
     def rolling_restart(self) -> None:
         self._ask_supervisor("rolling_restart")
+
+    def replace_worker(self, generation: int) -> None:
+        """Let another worker take the place of one that does not answer."""
+        self._ask_supervisor("replace", generation=generation)
 
     async def watch_endpoints(self) -> None:
         """Discover and probe endpoints until cancelled."""

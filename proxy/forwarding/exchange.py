@@ -12,6 +12,7 @@ import logging
 from dataclasses import replace
 from typing import Final
 
+from proxy.forwarding.holding import SAFE
 from proxy.forwarding.outcome import STATUS, UNABLE, Outcome
 from proxy.forwarding.render import decision_line, edit_answer
 from proxy.forwarding.tries import (
@@ -292,6 +293,9 @@ class Exchange(Tries):
 
     def _record(self, outcome: Outcome, now: float) -> None:
         self.plan.stats.observe(self.status, now - self.started)
+        writes = self.plan.writes
+        if writes is not None and self.status < 400 and self.method not in SAFE:
+            writes.accepted += 1
         if self.origin.active.log_all or self.status >= 499 or outcome is not ANSWERED:
             self.forwarder.log(self, outcome, now)
 
