@@ -23,10 +23,12 @@ from proxy.config.codec import load_snapshot
 from proxy.config.model import Snapshot
 from proxy.config.source import load_file
 from proxy.control.child import adopt_sockets, end_with_parent
+from proxy.control.handovers_of import make_handovers
 from proxy.control.hub import Hub
 from proxy.control.launch import Launch, override_addresses, read_launch
 from proxy.control.link import Link
 from proxy.control.plane import ControlPlane, Family, read_active
+from proxy.control.stage_mover import StageMover
 from proxy.control.token import find_token
 from proxy.control.watcher import Watcher
 from proxy.observability.log import Log, adopt_library_logs
@@ -87,6 +89,8 @@ async def _serve(options: Options, launch: Launch, log: Log) -> None:
         ask_supervisor=lambda wish, **about: supervisor.send({"type": wish, **about}),
         log=log,
     )
+    plane.mover = StageMover(plane)
+    plane.handovers = make_handovers(plane, log)
     watcher = Watcher(launch.config, plane.certificate_files)
     server = ConsoleServer(_application(plane))
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, server.end)
@@ -96,6 +100,7 @@ async def _serve(options: Options, launch: Launch, log: Log) -> None:
             group.create_task(_keep_current(plane, watcher)),
             group.create_task(plane.watch_endpoints()),
             group.create_task(plane.comparing.run()),
+            group.create_task(plane.handovers.run()),
             group.create_task(_obey(plane, supervisor, group, server)),
             group.create_task(_report_serving(hub, launch, supervisor)),
         ]

@@ -17,6 +17,7 @@ COMMANDS = {
     "routes": ("proxy.cli.routes", "List the routes in the order in which they are tried."),
     "status": ("proxy.cli.status", "Show what the running server is doing."),
     "mismatches": ("proxy.cli.mismatches", "Show in what the two sides of each route differ."),
+    "handover": ("proxy.cli.handover", "Let the other side write what a route or a group writes."),
     "explain": ("proxy.cli.explain", "Say which route a request takes, to which side, and why."),
     "check": ("proxy.cli.check", "Check a routes.yaml and list every problem."),
     "compare": ("proxy.cli.compare", "Ask two systems the same, and say in what their answers differ."),

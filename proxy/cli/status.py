@@ -10,6 +10,7 @@ from rich.table import Table
 
 from proxy.cli.console_options import console_option, find_console, reporting_failures
 from proxy.cli.options import config_option
+from proxy.cli.ownership_lines import ownership_lines
 from proxy.cli.upstream_table import upstream_notes, upstream_table
 from proxy.config.model import Address
 
@@ -26,7 +27,7 @@ def command(config: str, console: Address | None, by_worker: bool, as_json: bool
     """
     with reporting_failures():
         asked = find_console(config, console)
-        found = {**asked.status(), **asked.upstreams()}
+        found = {**asked.status(), **asked.upstreams(), "handovers": asked.handovers()}
     if as_json:
         click.echo(json.dumps(found))
     else:
@@ -53,6 +54,8 @@ def _print(found: dict[str, Any], by_worker: bool) -> None:
     if len(workers["connected"]) < workers["wanted"]:
         terminal.print(f"{workers['wanted'] - len(workers['connected'])} worker(s) missing", style="red")
     terminal.print(upstream_table(found["upstreams"], by_worker=by_worker))
+    for line in ownership_lines(found["handovers"]):
+        terminal.print(line, markup=False)
     for line in upstream_notes(found["upstreams"]):
         terminal.print(line, markup=False, style="red")
 

@@ -129,7 +129,10 @@ class Hub:
     async def settle_on_holds(self, holds: Sequence[Hold], *, within_seconds: float) -> list[Answer]:
         """Tell every worker, and those that come, which writes to hold; what those that are here say of them."""
         message = self._standing["holds"] = holds_message(holds)
-        return await self._ask(message, within_seconds, lambda peer: peer.holding)
+        answers = await self._ask(message, within_seconds, lambda peer: peer.holding)
+        for peer in self._peers:
+            peer.holding.clear()  # who is late is not waited for
+        return answers
 
     def _settle_on(self, message: Message) -> None:
         self._standing[message["type"]] = message
@@ -146,9 +149,7 @@ class Hub:
         self, message: Message, within_seconds: float, where: Callable[[Peer], Waiting] = lambda peer: peer.waiting
     ) -> list[Answer]:
         asked = [
-            (peer, answer)
-            for peer in self.peers()
-            if (answer := self._request(peer, message, where(peer))) is not None
+            (peer, answer) for peer in self.peers() if (answer := self._request(peer, message, where(peer))) is not None
         ]
         if not asked:
             return []

@@ -17,11 +17,13 @@ from proxy.config.model import ListenTls, Snapshot
 from proxy.control.comparing import Comparing
 from proxy.control.endpoints_file import Keeper, read_known
 from proxy.control.folder import write_atomically
+from proxy.control.handovers import Handovers
 from proxy.control.hub import Answer, Hub
 from proxy.control.launch import Launch
 from proxy.forwarding.endpoint_watch import EndpointWatch
 from proxy.forwarding.known_endpoints import Known
 from proxy.observability.log import Log
+from proxy.rollout.ports import Mover
 
 ACK_SECONDS = 2.0
 
@@ -77,6 +79,8 @@ class ControlPlane:
         known = read_known(launch.folder, active.snapshot.state_dir)
         self.endpoints = EndpointWatch(self._publish_endpoints, log, known)
         self.comparing = Comparing(hub, active.snapshot, log)
+        self.mover: Mover | None = None
+        self.handovers: Handovers | None = None
         hub.settle_on(active.snapshot.revision, active.text)
 
     @property

@@ -2,18 +2,18 @@
 
 import platform
 from collections.abc import Iterator
+from itertools import chain
 
 from proxy import __version__
 from proxy.control.plane import ControlPlane
 from proxy.observability.metrics import Sample, expose
-from proxy.operations import comparisons, upstreams
+from proxy.operations import comparisons, handover, upstreams
 
 
 def metrics(plane: ControlPlane, accept: str) -> tuple[bytes, str]:
     """The text and its media type, as `accept` asks."""
-    return expose(
-        plane.hub.totals(), [*_samples(plane), *upstreams.samples(plane), *comparisons.samples(plane)], accept
-    )
+    of_parts = (upstreams.samples(plane), comparisons.samples(plane), handover.samples(plane.handovers))
+    return expose(plane.hub.totals(), [*_samples(plane), *chain.from_iterable(of_parts)], accept)
 
 
 def _samples(plane: ControlPlane) -> Iterator[Sample]:
