@@ -10,33 +10,21 @@ from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from proxy import clock
-from proxy.config.model import Snapshot, Stage
+from proxy.config.model import Stage
 from proxy.config.moving import Handover
-from proxy.control.holder import Held, Holder
-from proxy.control.sync_peers import STALE_EPOCH, PeerFailure, Peers
-from proxy.observability.log import Log
+from proxy.control.handover_ports import Means
+from proxy.control.holder import Held
+from proxy.control.sync_peers import STALE_EPOCH, PeerFailure
 from proxy.rollout.handover import Event, Record, State, advance, opposite, return_epoch
 from proxy.rollout.handover_plan import AT_LEGACY, SIDES
 from proxy.rollout.ownership import Entity, Owner, is_drained, pair_up, unheard
-from proxy.rollout.ports import Move, Moved, Mover, MoveRefused, Position, Verb, position
+from proxy.rollout.ports import Move, Moved, MoveRefused, Position, Verb, position
 
 CALL_SECONDS = 2.0
 QUIET_SECONDS = 1.0  # for writes under way to end by themselves, before those that have not begun are refused
 POLL_SECONDS = 0.02
 LONGEST_PAUSE_SECONDS = 1.0  # between calls that are repeated until they are answered
 FLIP_TRIES = 3
-
-
-@dataclass(frozen=True, slots=True)
-class Means:
-    """What every handover acts with."""
-
-    peers: Peers
-    holder: Holder
-    mover: Mover
-    snapshot: Callable[[], Snapshot]
-    log: Log
 
 
 @dataclass(eq=False)
@@ -72,31 +60,31 @@ class HandingOver:
         if self.record.state is State.IDLE:
             self._go(advance(self.record, Event.BEGIN))
         try:
-            await self.means.holder.begin(self.hold, self.record.routes, self.settings)
+            await self.means.holds.begin(self.hold, self.record.routes, self.settings)
             while self.record.state is not State.RELEASED:
                 self._go(await steps[self.record.state]())
         except Exception:  # a defect; not the process's end, after which the next one goes on while workers hold
-            await self.means.holder.release(self.hold)
+            await self.means.holds.release(self.hold)
             raise
-        self.held = await self.means.holder.release(self.hold)
+        self.held = await self.means.holds.release(self.hold)
 
     # the steps
 
     async def _stop_the_old_side(self) -> Record:
-        record, until = self.record, clock.monotonic() + self.settings.hold_timeout.total_seconds()
-        left = await self.means.holder.wait_until_quiet(self.hold, min(QUIET_SECONDS, until - clock.monotonic()))
+        record, until = self.record, self.means.now() + self.settings.hold_timeout.total_seconds()
+        left = await self.means.holds.wait_until_quiet(self.hold, min(QUIET_SECONDS, until - self.means.now()))
         self.tell("writes are held", {"routes": list(record.routes), "still_under_way": left})
         try:
             fenced = await self._insist(
-                self._givers(), lambda who, what, s: self.means.peers.fence(who, what, record.epoch, seconds=s), until
+                self._givers(), lambda who, what, s: self.means.sides.fence(who, what, record.epoch, seconds=s), until
             )
         except PeerFailure as failure:
             return self._fail(failure)
-        self.tell(f"{SIDES[opposite(record.to)]} have stopped", {"fenced": fenced})
+        self.tell(f"no more writes at {SIDES[opposite(record.to)]}", {"fenced": fenced})
         return advance(record, Event.FENCED, fenced=fenced)
 
     async def _let_the_new_side_hear(self) -> Record:
-        record, until = self.record, clock.monotonic() + self.settings.drain_timeout.total_seconds()
+        record, until = self.record, self.means.now() + self.settings.drain_timeout.total_seconds()
         problem = "nobody was asked yet"
         while True:
             try:
@@ -110,27 +98,27 @@ class HandingOver:
                     return self._lead_back(f"the side that takes has new conflicts: {conflicts}")
                 behind = self._behind(entities)
                 if not behind:
-                    self.tell(f"{SIDES[record.to]} have heard everything", {})
+                    self.tell(f"everything heard by {SIDES[record.to]}", {})
                     return advance(record, Event.HEARD)
                 problem = f"events not heard within {self.settings.drain_timeout.total_seconds():g} s: {behind}"
-            if clock.monotonic() >= until:
+            if self.means.now() >= until:
                 return self._lead_back(problem)
-            await asyncio.sleep(POLL_SECONDS)
+            await self.means.sleep(POLL_SECONDS)
 
     async def _let_the_new_side_begin(self) -> Record:
         record = self.record
-        return await self._let_own(self._takers(), record.epoch, record.fenced, f"{SIDES[record.to]} write")
+        return await self._let_own(self._takers(), record.epoch, record.fenced, f"writing now: {SIDES[record.to]}")
 
     async def _give_back(self) -> Record:
         who = SIDES[opposite(self.record.to)]
-        return await self._let_own(self._givers(), return_epoch(self.record), {}, f"{who} write again")
+        return await self._let_own(self._givers(), return_epoch(self.record), {}, f"writing again: {who}")
 
     async def _let_own(
         self, whom: Mapping[str, Sequence[str]], epoch: int, heard: Mapping[str, int], text: str
     ) -> Record:
         def own(who: str, what: Sequence[str], seconds: float) -> Coroutine[Any, Any, dict[str, int]]:
             told = {entity: heard[entity] for entity in what if entity in heard}
-            return self.means.peers.own(who, what, epoch, told, seconds=seconds)
+            return self.means.sides.own(who, what, epoch, told, seconds=seconds)
 
         try:
             self.taken = await self._insist(whom, own, None)
@@ -149,7 +137,7 @@ class HandingOver:
                 self.moved = await self.means.mover.move(moves) if moves else None
             except MoveRefused as refusal:
                 problem = f"the routes cannot follow: {refusal.message}"
-                await asyncio.sleep(POLL_SECONDS)
+                await self.means.sleep(POLL_SECONDS)
             else:
                 self.tell("the routes follow", {"routes": [move.route for move in moves]})
                 return advance(record, Event.FOLLOWED)
@@ -184,7 +172,7 @@ class HandingOver:
         found: dict[str, int] = {}
         left, pause = dict(whom), POLL_SECONDS
         while left:
-            seconds = CALL_SECONDS if until is None else max(until - clock.monotonic(), POLL_SECONDS)
+            seconds = CALL_SECONDS if until is None else max(until - self.means.now(), POLL_SECONDS)
             answers = await asyncio.gather(
                 *(ask(who, what, seconds) for who, what in left.items()), return_exceptions=True
             )
@@ -199,11 +187,11 @@ class HandingOver:
                     del left[who]
             for failure in failures:
                 self._wait_for(failure)
-                is_over = until is not None and (clock.monotonic() >= until or not failure.passing)
+                is_over = until is not None and (self.means.now() >= until or not failure.passing)
                 if failure.kind == STALE_EPOCH or is_over:
                     raise failure
             if failures:
-                await asyncio.sleep(pause)
+                await self.means.sleep(pause)
                 pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
         self.waiting_for = ""
         return found
@@ -217,7 +205,7 @@ class HandingOver:
         """What both sides say of the entities. Raises PeerFailure."""
         legacy = self.means.snapshot().legacy
         names = [legacy, *dict.fromkeys(self.record.services.values())]
-        said = await asyncio.gather(*(self.means.peers.status(name, seconds=CALL_SECONDS) for name in names))
+        said = await asyncio.gather(*(self.means.sides.status(name, seconds=CALL_SECONDS) for name in names))
         entities, problems = pair_up(self.record.entities, legacy, dict(zip(names, said, strict=True)))
         if problems:
             raise PeerFailure("; ".join(problems))

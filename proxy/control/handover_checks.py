@@ -4,12 +4,12 @@ It holds nothing and moves nothing.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from proxy import clock
-from proxy.config.model import Snapshot, Stage
-from proxy.control.sync_peers import PeerFailure, Peers
+from proxy.config.model import Stage
+from proxy.control.handover_ports import Means
+from proxy.control.sync_peers import PeerFailure
 from proxy.rollout.handover_plan import SIDES, Circle
 from proxy.rollout.ownership import Entity, Standing, pair_up, unheard
 from proxy.rollout.ports import MoveRefused
@@ -34,12 +34,11 @@ class Plan:
 class Checks:
     """Every method raises MoveRefused, with what to do."""
 
-    snapshot: Callable[[], Snapshot]
-    peers: Peers
+    means: Means
 
     async def look(self, wanted: Sequence[str]) -> dict[str, Entity]:
         """What both sides say of these entities."""
-        names, legacy = self.peers.with_sync(), self.snapshot().legacy
+        names, legacy = self.means.sides.with_sync(), self.means.snapshot().legacy
         hint = "write sync: { path, token } at the upstream in routes.yaml, and let it run"
         if legacy not in names:
             raise MoveRefused(f'the monolith, upstream "{legacy}", has no sync', hint)
@@ -53,20 +52,20 @@ class Checks:
 
     async def _ask(self, upstream: str) -> Mapping[str, Standing] | PeerFailure:
         try:
-            return await self.peers.status(upstream, seconds=ASK_SECONDS)
+            return await self.means.sides.status(upstream, seconds=ASK_SECONDS)
         except PeerFailure as failure:
             return failure
 
     async def rehearse(self, plan: Plan) -> dict[str, Entity]:
         """Let each side hear what the other has written by now, in the time that a drain may take; where they are."""
         seconds = plan.circle.settings.drain_timeout.total_seconds()
-        entities, until = dict(plan.entities), clock.monotonic() + seconds
+        entities, until = dict(plan.entities), self.means.now() + seconds
         last = {(name, to): one.giver(to).outbox_last for name, one in entities.items() for to in SIDES}
         while behind := _behind(entities, last):
-            if clock.monotonic() >= until:
+            if self.means.now() >= until:
                 hint = "let them catch up (relay, bus), or raise handover.drain_timeout"
                 raise MoveRefused(f"the sides are not in step after {seconds:g} s: {'; '.join(behind)}", hint)
-            await asyncio.sleep(LOOK_EVERY_SECONDS)
+            await self.means.sleep(LOOK_EVERY_SECONDS)
             entities = await self.look(plan.circle.entities)
         return entities
 

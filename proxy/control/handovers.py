@@ -11,19 +11,17 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from proxy import clock
-from proxy.config.model import Route, Snapshot, Stage
+from proxy.config.model import Route, Stage
 from proxy.config.moving import Handover
-from proxy.control.handing_over import HandingOver, Means
+from proxy.control.handing_over import HandingOver
 from proxy.control.handover_checks import Checks, Plan, refuse
 from proxy.control.handover_file import HandoverFile, Kept
 from proxy.control.handover_file import Moved as MovedTo
-from proxy.control.holder import Holder
-from proxy.control.sync_peers import Peers
-from proxy.observability.log import Log
+from proxy.control.handover_ports import Means
 from proxy.rollout.handover import Ending, Record, State, resume
 from proxy.rollout.handover_plan import Circle, draw_circle, object_to_routes, object_to_sides
 from proxy.rollout.ownership import Entity, next_epoch, unheard
-from proxy.rollout.ports import Moved, Mover, MoveRefused
+from proxy.rollout.ports import Moved, MoveRefused
 
 PATIENCE_SECONDS = 60.0  # for whoever asked; the handover itself goes on
 MOST_LINES = 1000
@@ -37,7 +35,8 @@ class Unfinished(MoveRefused):
 class Running:
     """A handover under way, as those see it who asked for it or look at it."""
 
-    began: float  # monotonic
+    now: Callable[[], float]
+    began: float
     lines: list[dict[str, Any]] = field(default_factory=list)
     news: asyncio.Event = field(default_factory=asyncio.Event)
     over: asyncio.Event = field(default_factory=asyncio.Event)
@@ -47,7 +46,7 @@ class Running:
 
     def tell(self, text: str, facts: Mapping[str, Any]) -> None:
         if len(self.lines) < MOST_LINES:
-            self.lines.append({"seconds": round(clock.monotonic() - self.began, 3), "text": text, **facts})
+            self.lines.append({"seconds": round(self.now() - self.began, 3), "text": text, **facts})
         self.news.set()
 
     @property
@@ -57,28 +56,19 @@ class Running:
 
 
 class Handovers:
-    """All of a server's. `snapshot` gives the one that serves."""
+    """All of a server's. `folder` is its state's."""
 
-    def __init__(
-        self,
-        snapshot: Callable[[], Snapshot],
-        peers: Peers,
-        holder: Holder,
-        mover: Callable[[], Mover],
-        folder: str,
-        log: Log,
-    ) -> None:
-        self._snapshot = snapshot
-        self._peers = peers
-        self._checks = Checks(snapshot, peers)
-        self._holder = holder
-        self._mover = mover
-        self._file = HandoverFile(folder, log)
-        self._log = log
+    def __init__(self, means: Means, folder: str) -> None:
+        self._means = means
+        self._snapshot = means.snapshot
+        self._checks = Checks(means)
+        self._file = HandoverFile(folder, means.log)
+        self._log = means.log
         self._kept = Kept()
         self._running: set[Running] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._starting = asyncio.Lock()
+        self.taken_up = asyncio.Event()  # what another process began
         self.endings: dict[tuple[str, Ending], int] = {}
 
     # taking up what another process began
@@ -91,7 +81,8 @@ class Handovers:
             circle = self._circle_of(record)
             self._start(resume(record), circle.settings if circle.routes else Handover(), {}, resumed=True)
         if not self._running:
-            await self._holder.hold_nothing()
+            await self._means.holds.hold_nothing()
+        self.taken_up.set()
         try:
             await asyncio.Event().wait()
         finally:
@@ -116,6 +107,7 @@ class Handovers:
         self, routes: Sequence[Route], to: Stage, *, force: bool = False, despite_conflicts: bool = False
     ) -> Plan:
         """What would move. Raises MoveRefused with all that speaks against it."""
+        await self.taken_up.wait()
         circle = draw_circle(self._snapshot().routes, routes)
         refuse(object_to_routes(circle, routes, to))
         if together := self.moving().intersection(route.name for route in circle.routes):
@@ -188,12 +180,11 @@ class Handovers:
         return result(running, self._snapshot().revision)
 
     def _start(self, record: Record, settings: Handover, conflicts: Mapping[str, int], *, resumed: bool) -> Running:
-        running = Running(clock.monotonic())
-        means = Means(self._peers, self._holder, self._mover(), self._snapshot, self._log)
+        running = Running(self._means.now, self._means.now())
         running.handing = HandingOver(
             record,
             settings,
-            means,
+            self._means,
             keep=lambda after: self._keep(running, after),
             tell=running.tell,
             conflicts=conflicts,
@@ -216,7 +207,7 @@ class Handovers:
             running.failure = "it ended by a defect of the proxy's; its log says which"
             self._log.failure("handover_failed", handover=running.record.id, exception=traceback.format_exc())
         finally:
-            running.seconds = clock.monotonic() - running.began
+            running.seconds = running.now() - running.began
             self._running.discard(running)
             running.over.set()
             running.news.set()

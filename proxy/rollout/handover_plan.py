@@ -70,7 +70,7 @@ def object_to_sides(
 ) -> Iterator[str]:
     """What speaks against it once both sides have said where they stand."""
     if all(entity.owner.value == _owner(to) for entity in entities.values()) and not circle.to_follow(to):
-        yield f"{SIDES[to]} write {', '.join(entities)} already, and the routes lead there"
+        yield f"{', '.join(entities)}: written by {SIDES[to]} already, and the routes lead there"
     for name, entity in entities.items():
         if entity.owner is Owner.BOTH:
             yield (
