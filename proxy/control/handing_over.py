@@ -98,8 +98,10 @@ class HandingOver:
                     return self._lead_back(f"the side that takes has new conflicts: {conflicts}")
                 behind = self._behind(entities)
                 if not behind:
+                    self.waiting_for = ""
                     self.tell(f"everything heard by {SIDES[record.to]}", {})
                     return advance(record, Event.HEARD)
+                self.waiting_for = f"events to be heard: {behind}"
                 problem = f"events not heard within {self.settings.drain_timeout.total_seconds():g} s: {behind}"
             if self.means.now() >= until:
                 return self._lead_back(problem)

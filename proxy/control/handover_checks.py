@@ -16,6 +16,7 @@ from proxy.rollout.ports import MoveRefused
 
 ASK_SECONDS = 2.0
 LOOK_EVERY_SECONDS = 0.05
+QUICKLY_SECONDS = 0.3  # in which a side hears what the other has just written, when it is not behind
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,17 +58,27 @@ class Checks:
             return failure
 
     async def rehearse(self, plan: Plan) -> dict[str, Entity]:
-        """Let each side hear what the other has written by now, in the time that a drain may take; where they are."""
-        seconds = plan.circle.settings.drain_timeout.total_seconds()
-        entities, until = dict(plan.entities), self.means.now() + seconds
-        last = {(name, to): one.giver(to).outbox_last for name, one in entities.items() for to in SIDES}
-        while behind := _behind(entities, last):
-            if self.means.now() >= until:
+        """Let each side hear what the other has written by now, in the time that a drain may take; where they are.
+
+        Returns in a moment when that took next to no time, if one comes: the pause will be about as long.
+        """
+        seconds, entities = plan.circle.settings.drain_timeout.total_seconds(), dict(plan.entities)
+        until, has_caught_up = self.means.now() + seconds, False
+        while True:
+            began = self.means.now()
+            last = {(name, to): one.giver(to).outbox_last for name, one in entities.items() for to in SIDES}
+            while (behind := _behind(entities, last)) and self.means.now() < until:
+                await self.means.sleep(LOOK_EVERY_SECONDS)
+                entities = await self.look(plan.circle.entities)
+            if behind and not has_caught_up:
                 hint = "let them catch up (relay, bus), or raise handover.drain_timeout"
                 raise MoveRefused(f"the sides are not in step after {seconds:g} s: {'; '.join(behind)}", hint)
-            await self.means.sleep(LOOK_EVERY_SECONDS)
-            entities = await self.look(plan.circle.entities)
-        return entities
+            if behind or self.means.now() >= min(until, began + QUICKLY_SECONDS):
+                has_caught_up = True
+            else:
+                return entities
+            if self.means.now() >= until:
+                return entities
 
 
 def _behind(entities: Mapping[str, Entity], last: Mapping[tuple[str, Stage], int]) -> list[str]:

@@ -81,9 +81,7 @@ class TwoSides:
         return ["monolith", "orders", "inventory"]
 
     async def status(self, upstream: str, *, seconds: float) -> dict[str, Standing]:
-        found: dict[str, Standing] = await self._called(
-            f"status {upstream}", upstream, lambda: self._stand(upstream)
-        )
+        found: dict[str, Standing] = await self._called(f"status {upstream}", upstream, lambda: self._stand(upstream))
         return found
 
     async def fence(self, upstream: str, entities: Iterable[str], epoch: int, *, seconds: float) -> dict[str, int]:

@@ -61,6 +61,7 @@ class Shop:
     crowd: Crowd
     pauses: list[float] = field(default_factory=list)
     stories: list[str] = field(default_factory=list)
+    most_rest: float = 0.2  # seconds between a customer's orders
 
     async def write_until(self, done: asyncio.Event, chance: Random) -> None:
         """One customer after the other, through the proxy."""
@@ -69,7 +70,7 @@ class Shop:
             began = time.monotonic()
             self.crowd.acknowledged.append(await self.crowd.ask(wish))
             self.pauses.append(time.monotonic() - began)
-            await asyncio.sleep(chance.uniform(0.0, 0.2))
+            await asyncio.sleep(chance.uniform(0.0, self.most_rest))
 
     async def hand_over(self, to: str) -> None:
         """As an operator who tries again until it is done."""
@@ -118,6 +119,7 @@ class Size:
 
     writers: int
     victims: Sequence[str]
+    most_rest: float = 0.2
 
 
 async def move_under_writers(system: System, chance: Random, folder: Path, size: Size) -> None:
@@ -125,7 +127,7 @@ async def move_under_writers(system: System, chance: Random, folder: Path, size:
     async with gathered(system) as crowd:
         before = await crowd.read_books("legacy")
         with proxied(system, folder) as server:
-            shop, done = Shop(system, server, crowd), asyncio.Event()
+            shop, done = Shop(system, server, crowd, most_rest=size.most_rest), asyncio.Event()
             try:
                 async with asyncio.TaskGroup() as writers:
                     for _ in range(size.writers):
@@ -159,4 +161,3 @@ async def _move(shop: Shop, to: str, victim: str, chance: Random) -> None:
     await moving
     if victim in MEMBERS:
         await shop.system.wait_until_ready([victim])
-

@@ -108,9 +108,7 @@ def test_one_call_that_fails_anywhere_leaves_one_writer_and_the_routes_with_it(
 
 @pytest.mark.parametrize("fault", ["die", "die after"])
 @pytest.mark.parametrize("to", [FORWARD, BACK])
-def test_a_process_that_dies_in_any_call_is_followed_by_one_that_ends_it(
-    tmp_path: Path, to: Stage, fault: str
-) -> None:
+def test_a_process_that_dies_in_any_call_is_followed_by_one_that_ends_it(tmp_path: Path, to: Stage, fault: str) -> None:
     for number in range(1, count_calls(tmp_path / "counted", to) + 1):
 
         async def story(scene: Scene, number: int = number) -> None:
@@ -135,7 +133,7 @@ def test_a_process_that_dies_in_any_call_is_followed_by_one_that_ends_it(
 
 def test_a_process_that_dies_again_and_again_while_it_takes_up_comes_to_an_end(tmp_path: Path) -> None:
     async def story(scene: Scene) -> None:
-        scene.sides.faults = {number: "die after" for number in range(7, 30, 2)}
+        scene.sides.faults = dict.fromkeys(range(7, 30, 2), "die after")
         asking = asyncio.create_task(hand_over(scene, FORWARD))
         while scene.sides.faults:
             waiting = asyncio.create_task(scene.sides.died.wait())
