@@ -1,4 +1,4 @@
-"""Handovers by the proxy's own command under fifty writers, there and back twenty times, with a kill in most of them."""
+"""Handovers by the proxy's own command under fifty writers, there and back twenty times."""
 
 from pathlib import Path
 from random import Random

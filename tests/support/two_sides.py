@@ -239,7 +239,7 @@ class Scene:
     async def settle(self) -> None:
         """Until nothing is under way."""
         async with asyncio.timeout(10):
-            while self.handovers.under_way():
+            while self.handovers.under_way():  # noqa: ASYNC110 - one may end and let another begin
                 await asyncio.sleep(0)
 
     async def move(self, moves: Sequence[Move]) -> Moved:
