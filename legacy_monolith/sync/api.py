@@ -5,7 +5,7 @@ it is asked for or nothing, and may be repeated.
 """
 
 import hmac
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from functools import cache
 
 from django.conf import settings
@@ -22,7 +22,8 @@ from .ownership import Standing
 from .status import read_status
 
 MOST_EPOCH = 2**53 - 1  # what every JSON reader can hold
-Move = Callable[[Collection[str], int], dict[str, Standing]]
+Move = Callable[..., dict[str, Standing]]
+"""`fence` or `own`."""
 
 
 def show_sync(request: HttpRequest) -> Reply:
@@ -34,7 +35,7 @@ def fence(request: HttpRequest) -> Reply:
 
 
 def own(request: HttpRequest) -> Reply:
-    return _move(request, ownership.own)
+    return _move(request, ownership.own, heard=_heard)
 
 
 def internal(handler: Handler) -> Handler:
@@ -58,13 +59,17 @@ def internal_token() -> str:
     return environment.internal_token or read_or_make(environment.internal_token_file, make_internal_token).decode()
 
 
-def _move(request: HttpRequest, move: Move) -> Reply:
-    form = fields.record(entities=fields.array(_entity, most=len(Entity)), epoch=fields.whole_number(1, MOST_EPOCH))
-    wanted = fields.read_body(request, form)
+def _move(request: HttpRequest, move: Move, **optional: fields.Field) -> Reply:
+    sent = fields.read_json(request)
+    more = {name: field for name, field in optional.items() if isinstance(sent, dict) and name in sent}
+    entities = fields.array(_entity, most=len(Entity))
+    wanted = fields.check(sent, fields.record(entities=entities, epoch=fields.whole_number(1, MOST_EPOCH), **more))
     try:
-        moved = move(sorted(set(wanted["entities"])), wanted["epoch"])
+        moved = move(sorted(set(wanted["entities"])), wanted["epoch"], **{name: wanted[name] for name in more})
     except ownership.StaleEpoch as refusal:
         raise Problem("stale-epoch", str(refusal)) from None
+    except ownership.Behind as refusal:
+        raise Problem("behind", str(refusal)) from None
     except ownership.Immovable as refusal:
         raise Problem("conflict", str(refusal)) from None
     return Reply({"entities": {entity: standing.show() for entity, standing in moved.items()}})
@@ -75,6 +80,17 @@ def _entity(value: object, path: str, errors: list[FieldError]) -> str | None:
         return value
     errors.append(FieldError(path, f"must be one of {', '.join(sorted(Entity))}"))
     return None
+
+
+def _heard(value: object, path: str, errors: list[FieldError]) -> dict[str, int] | None:
+    if isinstance(value, dict) and all(entity in Entity and _is_position(last) for entity, last in value.items()):
+        return value
+    errors.append(FieldError(path, "must be an object with a position for each entity"))
+    return None
+
+
+def _is_position(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MOST_EPOCH
 
 
 def _refused(detail: str, challenge: str) -> Problem:

@@ -4,12 +4,12 @@ A writing transaction reads it with a shared lock, which it keeps to its end; mo
 fence that has returned says: no write of the shop is under way, and none will come.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass
 
 from django.db import connection, transaction
 
-from .models import Entity, OutboxPosition, Ownership, Side
+from .models import Entity, InboxPosition, OutboxPosition, Ownership, Side
 
 MOST_WAIT_S = 10  # for open transactions; one that hangs must not stop all who want to write for ever
 
@@ -26,6 +26,10 @@ class NotOwner(Exception):
 
 class StaleEpoch(Exception):
     """The entity was moved since by somebody with this epoch or a higher one."""
+
+
+class Behind(Exception):
+    """Not all of the services' events have had their effect here yet."""
 
 
 class Immovable(Exception):
@@ -76,8 +80,18 @@ def fence(entities: Collection[str], epoch: int) -> dict[str, Standing]:
     return _move(entities, Side.SERVICE, epoch)
 
 
-def own(entities: Collection[str], epoch: int) -> dict[str, Standing]:
-    """Takes the entities, all or none; otherwise as `fence`."""
+@transaction.atomic
+def own(entities: Collection[str], epoch: int, heard: Mapping[str, int] | None = None) -> dict[str, Standing]:
+    """Takes the entities, all or none; otherwise as `fence`.
+
+    `heard` has positions of the services' events, by entity: none is taken unless all up to there have had their
+    effect here. Raises `Behind`.
+    """
+    _lock()
+    applied = dict(InboxPosition.objects.filter(entity__in=heard or {}).values_list("entity", "last"))
+    for entity, position in sorted((heard or {}).items()):
+        if applied[entity] < position:
+            raise Behind(f"of {entity}, events up to {applied[entity]} have been heard, not up to {position}")
     return _move(entities, Side.LEGACY, epoch)
 
 

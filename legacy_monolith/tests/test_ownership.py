@@ -8,7 +8,7 @@ from legacy_monolith.orders import services as orders
 from legacy_monolith.orders.models import Order
 from legacy_monolith.payments.models import Payment
 from legacy_monolith.stock.models import Reservation
-from legacy_monolith.sync.models import Conflict, OutboxEvent, OutboxPosition, Ownership
+from legacy_monolith.sync.models import Conflict, InboxPosition, OutboxEvent, OutboxPosition, Ownership
 from legacy_monolith.sync.ownership import NotOwner
 
 from .shop import ON_BOTH_DATABASES, address, get, new_order, post
@@ -104,6 +104,28 @@ def test_who_comes_too_late_is_told_so_and_nothing_moves(client, shop):
         "product": 1,
         "stock": 1,
     }
+
+
+def test_who_has_not_heard_everything_may_not_own(client, shop):
+    move(client, "fence", 2, "order", "stock")
+    InboxPosition.objects.filter(entity="order").update(last=6)
+    asked = {"entities": ["order", "stock"], "epoch": 3, "heard": {"order": 7, "stock": 0}}
+    answer = ask(client, "/own", asked)
+    assert (answer.status_code, answer.json()["type"]) == (409, "urn:shop:behind")
+    assert answer.json()["detail"] == "of order, events up to 6 have been heard, not up to 7"
+    assert set(Ownership.objects.filter(entity__in=["order", "stock"]).values_list("epoch", flat=True)) == {2}
+    InboxPosition.objects.filter(entity="order").update(last=7)
+    assert [ask(client, "/own", asked).status_code for _ in "12"] == [200, 200]
+
+
+@pytest.mark.parametrize("heard", [None, [], {"order": -1}, {"order": True}, {"order": 2**53}, {"tea": 1}])
+def test_a_senseless_word_on_what_was_heard_is_refused(client, shop, heard):
+    answer = ask(client, "/own", {"entities": ["order"], "epoch": 2, "heard": heard})
+    assert answer.status_code == 422
+    assert answer.json()["errors"] == [
+        {"field": "heard", "message": "must be an object with a position for each entity"}
+    ]
+    assert ask(client, "/fence", {"entities": ["order"], "epoch": 2, "heard": {}}).status_code == 422
 
 
 def test_products_stay_with_the_shop(client, shop):

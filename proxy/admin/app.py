@@ -22,7 +22,19 @@ from proxy.admin.guard import Bearer, Guard, host_check
 from proxy.admin.problems import on_http_exception, on_operation_error
 from proxy.control.plane import ControlPlane
 from proxy.control.recordings import Recordings
-from proxy.operations import exposition, history, inventory, moves, record, reload, restart, rollouts, status, upstreams
+from proxy.operations import (
+    exposition,
+    handover,
+    history,
+    inventory,
+    moves,
+    record,
+    reload,
+    restart,
+    rollouts,
+    status,
+    upstreams,
+)
 from proxy.operations.errors import Code, OperationError
 from proxy.operations.mismatches import mismatches, read_question
 from proxy.operations.orders import Scope, read_order
@@ -42,6 +54,9 @@ def create_console(plane: ControlPlane, *, token: str | None, hosts: Collection[
         Route("/inventory", doors.inventory),
         Route("/mismatches", doors.mismatches),
         Route("/rollouts", doors.rollouts),
+        Route("/handovers", doors.handovers),
+        Route("/routes/{name}/handover", doors.hand_over_route, methods=["POST"]),
+        Route("/groups/{name}/handover", doors.hand_over_group, methods=["POST"]),
         Route("/reload", doors.reload, methods=["POST"]),
         Route("/record", doors.record, methods=["POST"]),
         Route("/restart", doors.restart, methods=["POST"]),
@@ -107,9 +122,21 @@ class Doors:
 
     async def record(self, request: Request) -> Response:
         order = record.read_order(await _asked(request), self._plane.active.snapshot)
-        lines = record.stream(self._recordings, order)
-        first = await anext(lines)  # a refusal has a status only before the first line
-        return StreamingResponse(_joined(first, lines), media_type="application/x-ndjson")
+        return await _streamed(record.stream(self._recordings, order))
+
+    async def handovers(self, _request: Request) -> Response:
+        return _json(await handover.ownership(handover.handovers_of(self._plane.handovers)))
+
+    async def hand_over_route(self, request: Request) -> Response:
+        return await self._hand_over("route", request)
+
+    async def hand_over_group(self, request: Request) -> Response:
+        return await self._hand_over("group", request)
+
+    async def _hand_over(self, kind: str, request: Request) -> Response:
+        snapshot = self._plane.active.snapshot
+        order = handover.read_order(await _asked(request), kind, request.path_params["name"], snapshot)
+        return await _streamed(handover.stream(handover.handovers_of(self._plane.handovers), order, snapshot))
 
     async def restart(self, _request: Request) -> Response:
         return JSONResponse(restart.rolling_restart(self._plane), 202)
@@ -148,6 +175,11 @@ async def _asked(request: Request) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise OperationError(Code.INVALID, "not an object of JSON")
     return found
+
+
+async def _streamed(lines: AsyncGenerator[bytes]) -> Response:
+    first = await anext(lines)  # a refusal has a status only before the first line
+    return StreamingResponse(_joined(first, lines), media_type="application/x-ndjson")
 
 
 async def _joined(first: bytes, lines: AsyncGenerator[bytes]) -> AsyncIterator[bytes]:

@@ -22,6 +22,7 @@ from proxy.admin.guard import HOSTS_VARIABLE
 from proxy.config.codec import load_snapshot
 from proxy.config.model import Snapshot
 from proxy.control.child import adopt_sockets, end_with_parent
+from proxy.control.handovers_of import make_handovers
 from proxy.control.hub import Hub
 from proxy.control.launch import Launch, override_addresses, read_launch
 from proxy.control.link import Link
@@ -92,11 +93,12 @@ async def _serve(options: Options, launch: Launch, log: Log) -> None:
         read_active(launch, load_snapshot),
         hub,
         load,
-        ask_supervisor=lambda wish: supervisor.send({"type": wish}),
+        ask_supervisor=lambda wish, **about: supervisor.send({"type": wish, **about}),
         log=log,
     )
     file.find_overrides(plane.active.snapshot.state_dir)  # now: the file may be one that cannot be loaded
     plane.file, plane.mover = file, FileMover(plane, file, log)
+    plane.handovers = make_handovers(plane, log)
     watcher = Watcher(launch.config, plane.certificate_files)
     server = ConsoleServer(_application(plane))
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, server.end)
@@ -108,6 +110,7 @@ async def _serve(options: Options, launch: Launch, log: Log) -> None:
             group.create_task(plane.comparing.run()),
             group.create_task(plane.rolling.run()),
             group.create_task(plane.traffic.run()),
+            group.create_task(plane.handovers.run()),
             group.create_task(_obey(plane, supervisor, group, server)),
             group.create_task(_report_serving(hub, launch, supervisor)),
         ]

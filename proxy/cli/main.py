@@ -27,6 +27,7 @@ COMMANDS = {
     "retire": ("proxy.cli.retire", "Tell callers of a route that it is gone."),
     "history": ("proxy.cli.history", "Show who moved what, when and why."),
     "diff": ("proxy.cli.diff", "Show what has changed of the routes since a revision of git."),
+    "handover": ("proxy.cli.handover", "Let the other side write what a route or a group writes."),
     "explain": ("proxy.cli.explain", "Say which route a request takes, to which side, and why."),
     "check": ("proxy.cli.check", "Check a routes.yaml and list every problem."),
     "compare": ("proxy.cli.compare", "Ask two systems the same, and say in what their answers differ."),

@@ -11,6 +11,7 @@ from rich.table import Table
 
 from proxy.cli.console_options import console_option, find_console, reporting_failures
 from proxy.cli.options import config_option
+from proxy.cli.ownership_lines import ownership_lines
 from proxy.cli.position_table import position_notes, position_table
 from proxy.cli.rollout_table import rollout_notes, rollout_table
 from proxy.cli.upstream_table import upstream_notes, upstream_table
@@ -29,7 +30,7 @@ def command(config: str, console: Address | None, by_worker: bool, as_json: bool
     """
     with reporting_failures():
         asked = find_console(config, console)
-        found = {**asked.status(), **asked.upstreams(), **asked.rollouts()}
+        found = {**asked.status(), **asked.upstreams(), **asked.rollouts(), "handovers": asked.handovers()}
     if as_json:
         click.echo(json.dumps(found))
     else:
@@ -61,6 +62,8 @@ def _print(found: dict[str, Any], by_worker: bool) -> None:
     terminal.print(upstream_table(found["upstreams"], by_worker=by_worker))
     for route in found["left"]:
         terminal.print(f"{route['route']} ({route['stage']}): {told_of_legacy(route)}", markup=False)
+    for line in ownership_lines(found["handovers"]):
+        terminal.print(line, markup=False)
     for line in upstream_notes(found["upstreams"]):
         terminal.print(line, markup=False, style="red")
     if (table := rollout_table(found["rollouts"])) is not None:

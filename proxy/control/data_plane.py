@@ -4,10 +4,11 @@ The embedded engine is one such data plane; nothing in `control` knows which one
 """
 
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from proxy.config.model import Snapshot
+from proxy.forwarding.holding import Hold
 from proxy.forwarding.known_endpoints import Known
 from proxy.forwarding.mirror import HandOver
 from proxy.forwarding.recording import TakeRecorded, Wanted
@@ -50,6 +51,14 @@ class DataPlane(Protocol):
 
     def record(self, wanted: Wanted | None, take: TakeRecorded) -> None:
         """Give what is wanted of the exchanges that begin from now on to `take`; None ends that."""
+        ...
+
+    def hold(self, holds: Sequence[Hold]) -> dict[str, dict[str, Any]]:
+        """Hold just these writes from now on, and let go who waits for other holds to end.
+
+        What became of all of them, by hold (`forwarding.holding.Line.describe`), and how many such writes are
+        `under_way` at upstreams.
+        """
         ...
 
     def reload_certificates(self) -> None:

@@ -8,13 +8,15 @@ import asyncio
 import contextlib
 import itertools
 import socket
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from proxy import clock
+from proxy.control.holds_file import holds_message
 from proxy.control.link import PROTOCOL_VERSION, Link, LinkError, Message
 from proxy.control.pairs import Pair, from_message, wanted_message
+from proxy.forwarding.holding import Hold
 from proxy.forwarding.known_endpoints import Known, to_json
 from proxy.forwarding.recording import Wanted
 from proxy.observability.log import Log
@@ -23,14 +25,19 @@ from proxy.wire.exchange import Exchange
 
 HELLO_SECONDS = 5.0
 
+Waiting = dict[int, asyncio.Future[Message]]
+"""By number of what was asked."""
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a worker made of something it was sent. `late` when it did not say in time."""
+    """What a worker made of something it was sent. `late` when it did not say in time; `holds` where that was asked."""
 
     worker: int
+    generation: int = 0
     problems: tuple[str, ...] = ()
     late: bool = False
+    holds: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 @dataclass(slots=True, eq=False)
@@ -44,15 +51,16 @@ class Peer:
     revision: str
     since: float
     waiting: dict[int, asyncio.Future[Message]] = field(default_factory=dict)
+    holding: dict[int, asyncio.Future[Message]] = field(default_factory=dict)  # likewise; no snapshot waits for these
 
     def settle(self, message: Message) -> None:
         self.revision = message["revision"]
-        answer = self.waiting.pop(message["id"], None)
+        answer = self.waiting.pop(message["id"], None) or self.holding.pop(message["id"], None)
         if answer is not None and not answer.done():
             answer.set_result(message)
 
     def leave(self) -> None:
-        for answer in self.waiting.values():
+        for answer in (*self.waiting.values(), *self.holding.values()):
             answer.cancel()
 
 
@@ -120,6 +128,14 @@ class Hub:
         """Tell every worker, and those that come, what to record from now on; None: nothing."""
         self._settle_on(wanted_message(wanted))
 
+    async def settle_on_holds(self, holds: Sequence[Hold], *, within_seconds: float) -> list[Answer]:
+        """Tell every worker, and those that come, which writes to hold; what those that are here say of them."""
+        message = self._standing["holds"] = holds_message(holds)
+        answers = await self._ask(message, within_seconds, lambda peer: peer.holding)
+        for peer in self._peers:
+            peer.holding.clear()  # who is late is not waited for
+        return answers
+
     def _settle_on(self, message: Message) -> None:
         self._standing[message["type"]] = message
         for peer in self.peers():
@@ -131,26 +147,30 @@ class Hub:
         except LinkError as error:  # it is sent the newest when it connects again
             self._log.warning("worker_unreachable", worker=peer.worker, detail=str(error))
 
-    async def _ask(self, message: Message, within_seconds: float) -> list[Answer]:
-        asked = [(peer, answer) for peer in self.peers() if (answer := self._request(peer, message)) is not None]
+    async def _ask(
+        self, message: Message, within_seconds: float, where: Callable[[Peer], Waiting] = lambda peer: peer.waiting
+    ) -> list[Answer]:
+        asked = [
+            (peer, answer) for peer in self.peers() if (answer := self._request(peer, message, where(peer))) is not None
+        ]
         if not asked:
             return []
         await asyncio.wait([answer for _, answer in asked], timeout=within_seconds)
         return [_answer(peer, answer) for peer, answer in asked if not answer.cancelled()]
 
-    def _request(self, peer: Peer, message: Message) -> asyncio.Future[Message] | None:
+    def _request(self, peer: Peer, message: Message, waiting: Waiting) -> asyncio.Future[Message] | None:
         number = next(self._ids)
         try:
             peer.link.send({**message, "id": number})
         except LinkError as error:
             self._log.warning("worker_unreachable", worker=peer.worker, detail=str(error))
             return None
-        answer = peer.waiting[number] = asyncio.get_running_loop().create_future()
+        answer = waiting[number] = asyncio.get_running_loop().create_future()
         return answer
 
     def _send_current(self, peer: Peer) -> None:
         if self._current is not None:
-            self._request(peer, {"type": "snapshot", "text": self._current[1]})
+            self._request(peer, {"type": "snapshot", "text": self._current[1]}, peer.waiting)
 
     # Connections
 
@@ -256,5 +276,6 @@ def _greet(link: Link, hello: Message | None) -> Peer:
 
 def _answer(peer: Peer, answer: asyncio.Future[Message]) -> Answer:
     if not answer.done():
-        return Answer(peer.worker, late=True)
-    return Answer(peer.worker, tuple(answer.result()["problems"]))
+        return Answer(peer.worker, peer.generation, late=True)
+    told = answer.result()
+    return Answer(peer.worker, peer.generation, tuple(told["problems"]), holds=told.get("holds", {}))

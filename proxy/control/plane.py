@@ -17,6 +17,7 @@ from proxy.config.model import ListenTls, Snapshot
 from proxy.control.comparing import Comparing
 from proxy.control.endpoints_file import Keeper, read_known
 from proxy.control.folder import write_atomically
+from proxy.control.handovers import Handovers
 from proxy.control.hub import Answer, Hub
 from proxy.control.launch import Launch
 from proxy.control.mover import FileMover
@@ -26,7 +27,7 @@ from proxy.control.traffic import TrafficKeeper
 from proxy.forwarding.endpoint_watch import EndpointWatch
 from proxy.forwarding.known_endpoints import Known
 from proxy.observability.log import Log
-from proxy.rollout.ports import Gatekeeper, Handovers
+from proxy.rollout.ports import Gatekeeper
 
 ACK_SECONDS = 2.0
 
@@ -63,10 +64,10 @@ class Family:
 
 
 class ControlPlane:
-    """State of the control process. `ask_supervisor` carries a wish to the supervisor."""
+    """State of the control process. `ask_supervisor` carries a wish, and what it is about, to the supervisor."""
 
     def __init__(
-        self, launch: Launch, active: Active, hub: Hub, load: Load, *, ask_supervisor: Callable[[str], None], log: Log
+        self, launch: Launch, active: Active, hub: Hub, load: Load, *, ask_supervisor: Callable[..., None], log: Log
     ) -> None:
         self.launch = launch
         self.hub = hub
@@ -113,6 +114,10 @@ class ControlPlane:
 
     def rolling_restart(self) -> None:
         self._ask_supervisor("rolling_restart")
+
+    def replace_worker(self, generation: int) -> None:
+        """Let another worker take the place of one that does not answer."""
+        self._ask_supervisor("replace", generation=generation)
 
     async def watch_endpoints(self) -> None:
         """Discover and probe endpoints until cancelled."""

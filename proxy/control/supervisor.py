@@ -167,6 +167,8 @@ class Supervisor:
                 self._tell_control()
             case "rolling_restart":
                 self._roll()
+            case "replace":
+                self._roll_one(message["generation"])
 
     def _tell_control(self) -> None:
         if self._control.current is None:
@@ -205,6 +207,14 @@ class Supervisor:
         if self._phase is Phase.SERVING and not self._rolling:
             self._log.info("rolling_restart", workers=len(self._workers))
             self._rolling.extend(self._workers)
+
+    def _roll_one(self, generation: int) -> None:
+        """Replace one worker, which does not answer; no effect when it has been replaced, or will be."""
+        for slot in self._workers:
+            silent = slot.current is not None and slot.current.generation == generation
+            if silent and self._phase is Phase.SERVING and slot not in self._rolling:
+                self._log.warning("worker_replaced", child=slot.name, detail="it does not answer the control process")
+                self._rolling.append(slot)
 
     def _end(self, number: int) -> None:
         if self._phase not in {Phase.STARTING, Phase.SERVING}:

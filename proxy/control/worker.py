@@ -26,6 +26,7 @@ from proxy.control.backoff import Backoff
 from proxy.control.child import adopt_sockets, end_with_parent
 from proxy.control.data_plane import DataPlane
 from proxy.control.endpoints_file import read_known
+from proxy.control.holds_file import holds_in, read_holds
 from proxy.control.launch import read_launch
 from proxy.control.link import PROTOCOL_VERSION, THREAD_BYTES, Link, LinkError, Message, connect, encode
 from proxy.control.pairs import MAX_UNSENT_PAIR_BYTES, Pair, to_message, wanted_from
@@ -77,6 +78,7 @@ def run(build: BuildEngine, arguments: Sequence[str]) -> int:
         engine = build(snapshot, launch.workers)
         engine.sign_pins_with(read_pin_key(launch.folder))
         engine.apply_endpoints(read_known(launch.folder, snapshot.state_dir))
+        engine.hold(read_holds(launch.folder))
     except (ConfigError, OSError) as error:
         log.failure("start_refused", problems=str(error).splitlines())
         return 2
@@ -220,6 +222,9 @@ class Worker:
             case "ask_again":
                 self._engine.ask_again(message["shares"])
                 return
+            case "holds":
+                self._hold(link, message)
+                return
             case "record":
                 self._engine.record(wanted_from(message), self._send_recorded)
                 return
@@ -250,6 +255,12 @@ class Worker:
             self._engine.apply_endpoints(from_json(message["upstreams"]))
         except Exception:  # our own mistake: the endpoints before must go on, and somebody must hear of it
             self._log.failure("endpoints_refused", exception=traceback.format_exc())
+
+    def _hold(self, link: Link, message: Message) -> None:
+        told = self._engine.hold(holds_in(message))
+        if "id" in message:
+            ack = {"type": "ack", "id": message["id"], "revision": self._engine.revision, "problems": []}
+            link.send({**ack, "holds": told})
 
     def _reload_certificates(self) -> list[str]:
         try:

@@ -38,6 +38,7 @@ class State(IntEnum):
     LINGER = 3  # of no interest: thrown away until the connection is closed
     TUNNEL = 4  # none of our business
     GONE = 5
+    HELD = 6  # a request's head was read, and it has to wait before anything else of it is
 
 
 # An enum's members are slow to reach; these names are for the data path.
@@ -47,6 +48,7 @@ ANSWER: Final = State.ANSWER
 LINGER: Final = State.LINGER
 TUNNEL: Final = State.TUNNEL
 GONE: Final = State.GONE
+HELD: Final = State.HELD
 
 
 class ClientSocket(asyncio.Protocol, ABC):

@@ -26,6 +26,7 @@ from proxy.forwarding.tries import (
     Tries,
 )
 from proxy.resilience.retry import IDEMPOTENT
+from proxy.wire.head import SAFE
 from proxy.wire.problem import LocalAnswer, problem
 from proxy.wire.refusal import BadAnswer
 from proxy.wire.response import Body, ResponseHead
@@ -296,6 +297,9 @@ class Exchange(Tries):
     def _record(self, outcome: Outcome, now: float) -> None:
         self.plan.stats.observe(self.status, now - self.started)
         self.forwarder.traffic.observe(self)
+        writes = self.plan.writes
+        if writes is not None and self.status < 400 and self.method not in SAFE:
+            writes.accepted += 1
         if self.origin.active.log_all or self.status >= 499 or outcome is not ANSWERED:
             self.forwarder.log(self, outcome, now)
 

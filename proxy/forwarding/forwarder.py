@@ -17,12 +17,13 @@ from proxy.config.model import Endpoint, Snapshot
 from proxy.forwarding.exchange import Exchange
 from proxy.forwarding.files import most_clients
 from proxy.forwarding.group import UpstreamGroup, Upstreams
+from proxy.forwarding.holding import Hold, Holding, Line, count_writes
 from proxy.forwarding.limits import Limiters
 from proxy.forwarding.mirror import Mirrors
 from proxy.forwarding.origin import Origin
 from proxy.forwarding.outcome import Outcome
 from proxy.forwarding.pair import Watched
-from proxy.forwarding.plan import Active, Plan, activate
+from proxy.forwarding.plan import Active, Plan, activate, held_plan
 from proxy.forwarding.pool import EndpointPool
 from proxy.forwarding.recording import Recorder
 from proxy.forwarding.sticky import Stickiness, Visit
@@ -33,11 +34,10 @@ from proxy.observability.access_log import AccessLog, AccessRecord
 from proxy.observability.counters import Counters
 from proxy.observability.tracing import IdSource, is_request_id, trace_id
 from proxy.routing.decision import Side, decide
-from proxy.routing.pin import SAFE
 from proxy.routing.reserved import MAYBE_INTERNAL, is_internal
 from proxy.routing.table import RouteTable, compile_table
 from proxy.wire.guard import refuse_unserved
-from proxy.wire.head import NO_EXTRAS, RequestHead
+from proxy.wire.head import NO_EXTRAS, SAFE, RequestHead
 from proxy.wire.problem import ALLOW_LINE, LocalAnswer, problem
 from proxy.wire.refusal import Refusal
 from proxy.wire.request import RequestParser
@@ -94,6 +94,8 @@ class Forwarder:
         self.mirrors = Mirrors(self.counters, workers)
         self.recorder: Recorder | None = None
         self.stickiness = Stickiness()
+        self._holding = Holding(workers)
+        self.holding: Holding | None = None  # while anything is held
         self.swap(snapshot)
 
     # configuration
@@ -183,6 +185,31 @@ class Forwarder:
             origin.head, origin.plan = head, plan
         return exchange
 
+    def find_hold(self, head: RequestHead) -> tuple[str, Line] | None:
+        """The route of a write that has to wait, and where it has to."""
+        if self.holding is None or head.method in SAFE:
+            return None
+        claim = self.active.table.match(head)
+        line = self.holding.find(claim.route.name, self.monotonic()) if claim else None
+        return (claim.route.name, line) if claim and line else None
+
+    def turn_away(self, head: RequestHead, client: Client, origin: Origin, route: str, outcome: Outcome) -> None:
+        """Answer a write that may not, or no longer, wait; nothing of it is forwarded."""
+        exchange = Exchange(self, client, head, held_plan(route, self.counters), origin, self.monotonic())
+        exchange.trace = head.fields.trace or self.ids.begin_trace()
+        given = head.extras.request_id
+        exchange.request_id = given if origin.trusted and is_request_id(given) else self.ids.fresh()
+        exchange.tells_decision = exchange.adds_lines = origin.active.steerable and origin.may_steer(head)
+        exchange.fail(outcome)
+
+    def hold(self, holds: Sequence[Hold]) -> dict[str, dict[str, object]]:
+        """Hold just these from now on. What became of those that were and are held, by their id."""
+        told = self._holding.settle(holds, self.monotonic())
+        self.holding = self._holding if self._holding else None
+        under_way = [(each.plan.decision.route, each.method) for each in self.in_flight]
+        writes = {hold.id: count_writes(under_way, frozenset(hold.routes)) for hold in holds}
+        return {name: {**line, "under_way": writes.get(name, 0)} for name, line in told.items()}
+
     def refuse(self, refusal: Refusal, peer: str) -> tuple[LocalAnswer, bytes]:
         """The answer to a request of `peer` that no exchange was made for, and the request's id."""
         request_id = self.ids.fresh()
@@ -262,9 +289,12 @@ class Forwarder:
         self.counters.table_resets = self.parser.table.resets + RESPONSE_PARSER.table.resets
         if self.access_log is not None:
             self.counters.log_lines_dropped = self.access_log.dropped
+        counted = self.counters.export()
+        counted["counters"] += self._holding.export()
+        counted["gauges"].append(["strangler_held", {}, self._holding.waiting])
         return {
             "revision": self.active.snapshot.revision,
-            **self.counters.export(),
+            **counted,
             "upstreams": self._upstreams.describe(self.monotonic()),
         }
 
@@ -301,6 +331,9 @@ class Forwarder:
             if now - one.since > _limit(one, idle) or now - one.started > one.plan.seconds.total
         ]:
             self._expire(exchange)
+        if self.holding is not None:
+            self.holding.look(now)
+            self.holding = self._holding if self._holding else None
         if self.access_log is not None:
             self.access_log.flush_soon()
         if second:

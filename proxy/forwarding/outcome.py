@@ -30,6 +30,8 @@ class Outcome(StrEnum):
     BULKHEAD_FULL = "bulkhead_full"
     BULKHEAD_TIMEOUT = "bulkhead_timeout"  # waited too long for a place
     RATE_LIMITED = "rate_limited"
+    HOLD_EXPIRED = "hold_expired"  # a write, while writing moved to the other side
+    HOLD_FULL = "hold_full"
 
 
 STATUS = {
@@ -51,6 +53,8 @@ STATUS = {
     Outcome.BULKHEAD_FULL: 503,
     Outcome.BULKHEAD_TIMEOUT: 503,
     Outcome.RATE_LIMITED: 429,
+    Outcome.HOLD_EXPIRED: 503,
+    Outcome.HOLD_FULL: 503,
 }
 
 UPSTREAM_BLAMED = frozenset(

@@ -18,7 +18,7 @@ from proxy.forwarding.limits import Limiter, Limiters
 from proxy.forwarding.mirror import Mirror, MirrorPlan, Mirrors
 from proxy.forwarding.shadowing import OWN
 from proxy.forwarding.sticky import Pinning
-from proxy.observability.counters import Counters, RouteStats
+from proxy.observability.counters import Counters, RouteStats, WriteStats
 from proxy.resilience.outcome import Conditions
 from proxy.resilience.retry import Budget
 from proxy.routing.claim import CompiledRoute
@@ -84,6 +84,7 @@ class Plan:
     pinning: Pinning | None = None  # what a write does
     upgrades: frozenset[bytes] = frozenset({b"websocket"})
     answer: LocalAnswer | None = None
+    writes: WriteStats | None = None  # where the route says what it writes
 
 
 @dataclass(slots=True, eq=False)
@@ -165,6 +166,8 @@ class _Planner:
         if route is not None:
             plan.aggregate = route.aggregate if decision.side is Side.SERVICE else ()
             plan.limiter = self._limiters.get(route.name)
+            if route.moving.writes is not None and decision.side is not Side.NONE:
+                plan.writes = self._counters.writing(route.moving.writes.entities, decision.side)
             plan.upgrades |= {token.encode("latin-1") for token in route.upgrades}
             plan.split = plan.edits = decision.side in _SPLIT.get(route.stage, ())
             if route.name in self.pinning and decision.side is not Side.NONE:
@@ -258,6 +261,12 @@ class _Planner:
         plan.split = split
         plan.edits = plan.split or plan.response_edits is not None
         return plan
+
+
+def held_plan(route: str, counters: Counters) -> Plan:
+    """For a write of this route that is answered here because its writing moves."""
+    decision = Decision(route, Side.NONE, Reason.HANDOVER, None, rewrites=False)
+    return Plan(decision, counters.route(route, decision.side, decision.reason), body_bytes=0)
 
 
 def _add_service(plan: Plan, claim: CompiledRoute) -> None:

@@ -16,14 +16,15 @@ from proxy.forwarding.client import (
     GONE,
     HALF_CLOSE_SECONDS,
     HEAD,
+    HELD,
     HIGH_WATER_BYTES,
     TUNNEL,
-    ClientSocket,
     reset,
 )
 from proxy.forwarding.exchange import Exchange
 from proxy.forwarding.files import REFUSED_AT_ONCE
 from proxy.forwarding.forwarder import Forwarder
+from proxy.forwarding.held import HeldClient
 from proxy.forwarding.origin import Origin
 from proxy.forwarding.outcome import Outcome
 from proxy.forwarding.render import render_answer, render_local, render_switch
@@ -43,7 +44,7 @@ CR: Final = 13
 MAX_EMPTY_LINES: Final = 8  # on one connection; some clients send one behind a body
 
 
-class ClientConnection(ClientSocket):
+class ClientConnection(HeldClient):
     """A client connection."""
 
     def __init__(self, forwarder: Forwarder) -> None:
@@ -56,7 +57,6 @@ class ClientConnection(ClientSocket):
         self._empty_lines = 0  # in a row
         self._unread = b""  # what came in one piece and is worked through in turns
         self._scanned = 0  # bytes of an incomplete head that were looked at
-        self._busy = False  # reading requests: an answer that ends now must not start another reader
         self._close_after = False  # the connection ends with this answer
         self._close_delimited = False  # the client takes the connection's end for the answer's
         self._chunked = False  # the answer's body is being chunked
@@ -125,7 +125,7 @@ class ClientConnection(ClientSocket):
             self._read_requests()
         elif state is BODY:
             self._read_body(data)
-        elif state is ANSWER:
+        elif state is ANSWER or state is HELD:
             self._pending += data
             if len(self._pending) > HIGH_WATER_BYTES:
                 self.pause_reading()
@@ -139,6 +139,7 @@ class ClientConnection(ClientSocket):
         return False
 
     def connection_lost(self, exc: Exception | None) -> None:
+        self._leave_line()
         self.state = GONE
         self.forwarder.clients.discard(self)
         exchange, self.exchange = self.exchange, None
@@ -202,6 +203,8 @@ class ClientConnection(ClientSocket):
 
     def _start(self, head: RequestHead) -> None:
         """Start the exchange of a request without a body. Raises Refusal."""
+        if self.forwarder.holding is not None and self._must_wait(head):
+            return
         exchange = self._open(head)
         self.state = ANSWER
         self.exchange = exchange
@@ -227,6 +230,8 @@ class ClientConnection(ClientSocket):
         return bool(self._pending)
 
     def _start_with_body(self, head: RequestHead) -> None:
+        if self.forwarder.holding is not None and self._must_wait(head):
+            return
         exchange = self._open(head)
         body = self._body = RequestBody(head, exchange.plan.body_bytes)
         self._empty_lines = 0
@@ -323,6 +328,11 @@ class ClientConnection(ClientSocket):
             )
         )  # fmt: skip
         self._end_answer()
+
+    def _turn_away(self, head: RequestHead, route: str, outcome: Outcome) -> None:
+        """Answer a request that may not wait for the end of a handover, or has waited too long."""
+        origin = Origin(self.forwarder.active, self._peer, self._scheme)
+        self.forwarder.turn_away(head, self, origin, route, outcome)
 
     def _refuse(self, refusal: Refusal) -> None:
         """Answer what no exchange was made for. What stands behind a bad head cannot be told, so this is the end."""

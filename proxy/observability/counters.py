@@ -42,6 +42,17 @@ class RouteStats:
         return sum(self.classes)
 
 
+class WriteStats:
+    """Counts the writes of these entities that one side accepted."""
+
+    __slots__ = ("accepted", "entities", "side")
+
+    def __init__(self, entities: tuple[str, ...], side: str) -> None:
+        self.entities = entities
+        self.side = side
+        self.accepted = 0
+
+
 @dataclass(slots=True)
 class Gauges:
     """What there is of something right now."""
@@ -71,6 +82,7 @@ class Counters:
     parts: dict[tuple[str, str, str], int] = field(default_factory=dict)  # by route, part and what came of it
     shadows: dict[tuple[str, str], int] = field(default_factory=dict)  # by route and what became of the copy
     traffic_other: int = 0
+    writes: dict[tuple[tuple[str, ...], str], WriteStats] = field(default_factory=dict)  # by entities and side
     table_resets: int = 0
     connections_refused: int = 0
     log_lines_dropped: int = 0
@@ -80,6 +92,13 @@ class Counters:
         stats = self.routes.get(key)
         if stats is None:
             stats = self.routes[key] = RouteStats(route, side, reason)
+        return stats
+
+    def writing(self, entities: tuple[str, ...], side: str) -> WriteStats:
+        key = (entities, side)
+        stats = self.writes.get(key)
+        if stats is None:
+            stats = self.writes[key] = WriteStats(entities, side)
         return stats
 
     def count_failure(self, upstream: str, outcome: str) -> None:
@@ -146,6 +165,14 @@ class Counters:
             )
         return merged
 
+    def _writes(self) -> dict[tuple[str, str], int]:
+        """By entity and side: a route may write several, and several routes one."""
+        table: dict[tuple[str, str], int] = {}
+        for stats in self.writes.values():
+            for entity in stats.entities:
+                table[entity, stats.side] = table.get((entity, stats.side), 0) + stats.accepted
+        return table
+
     def _plain_counters(self) -> list[list[Any]]:
         rows: list[list[Any]] = [
             ["strangler_upstream_failures_total", {"upstream": upstream, "outcome": outcome}, count]
@@ -168,6 +195,10 @@ class Counters:
         rows += [
             ["strangler_shadow_total", {"route": route, "outcome": outcome}, count]
             for (route, outcome), count in self.shadows.items()
+        ]
+        rows += [
+            ["strangler_writes_total", {"entity": entity, "side": side}, count]
+            for (entity, side), count in self._writes().items()
         ]
         rows += [
             ["strangler_retries_total", {}, self.retries],

@@ -48,6 +48,9 @@ class Console:
     def status(self) -> dict[str, Any]:
         return self._ask("GET", "/api/v1/status")
 
+    def routes(self) -> dict[str, Any]:
+        return self._ask("GET", "/api/v1/routes")
+
     def upstreams(self) -> dict[str, Any]:
         return self._ask("GET", "/api/v1/upstreams")
 
@@ -79,9 +82,19 @@ class Console:
 
     def record(self, order: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         """Lines of a recording, at least one a second, until the server ends it or the iterator is closed."""
+        return self._stream("/api/v1/record", order)
+
+    def handovers(self) -> dict[str, Any]:
+        return self._ask("GET", "/api/v1/handovers")
+
+    def hand_over(self, kind: str, name: str, order: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+        """Lines of a handover of a route or a group (`kind`), at least one a second; the last one is its end."""
+        return self._stream(f"/api/v1/{kind}s/{quote(name, safe='')}/handover", order)
+
+    def _stream(self, path: str, order: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         with self._connected() as connection:
             body = json.dumps(order).encode()
-            answer = self._send(connection, "POST", "/api/v1/record", body)
+            answer = self._send(connection, "POST", path, body)
             if answer.status >= 400:
                 self._read(answer.status, answer.read(_MAX_BODY_BYTES))
             while line := self._line(answer):

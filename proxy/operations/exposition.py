@@ -6,13 +6,14 @@ from collections.abc import Iterator
 from proxy import __version__
 from proxy.control.plane import ControlPlane
 from proxy.observability.metrics import Sample, expose
-from proxy.operations import comparisons, inventory, rollouts, upstreams
+from proxy.operations import comparisons, handover, inventory, rollouts, upstreams
 
 
 def metrics(plane: ControlPlane, accept: str) -> tuple[bytes, str]:
     """The text and its media type, as `accept` asks."""
     parts = (_samples, upstreams.samples, comparisons.samples, rollouts.samples, inventory.samples)
-    return expose(plane.hub.totals(), [sample for part in parts for sample in part(plane)], accept)
+    known = [sample for part in parts for sample in part(plane)]
+    return expose(plane.hub.totals(), [*known, *handover.samples(plane.handovers)], accept)
 
 
 def _samples(plane: ControlPlane) -> Iterator[Sample]:

@@ -33,6 +33,7 @@ class Reason(StrEnum):
     OVERRIDE = "override"  # a trusted caller asked for it
     FALLBACK = "fallback"  # the service failed, and the monolith answers in its place
     BREAKER = "breaker"  # the service is left alone, and the monolith answers in its place
+    HANDOVER = "handover"  # a write that came while writing moved, and could not wait for the end of that
     RETIRED = "retired"  # the route is retired; the client is told so
 
 

@@ -19,9 +19,6 @@ from proxy.routing.split import salt_of
 
 PIN_COOKIE: Final = "strangler_pin"
 
-SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
-"""Methods that change nothing (RFC 9110 section 9.2.1). After any other one a user is pinned."""
-
 MAX_PINS: Final = 8
 """Groups that one cookie may hold; a further one takes the place of that which ends first."""
 

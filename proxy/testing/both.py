@@ -19,9 +19,9 @@ from proxy.testing.links import Links
 from proxy.testing.paired import Paired, Placeholders
 from proxy.testing.side import SideClient
 from proxy.wire.exchange import Exchange
+from proxy.wire.head import SAFE
 from proxy.wire.redaction.marks import MARK
 
-_SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})  # RFC 9110 section 9.2.1
 _OF_THE_CONNECTION: Final = frozenset(
     {"host", "content-length", "transfer-encoding", "connection", "keep-alive", "te", "trailer", "upgrade", "expect"}
 )
@@ -59,7 +59,7 @@ class Both:
             for side, found in ((self.legacy, used), (self.service, []))
         ]
         self.links.learn(used)
-        legacy, service = self._ask(method.upper() in _SAFE, *own)
+        legacy, service = self._ask(method.upper() in SAFE, *own)
         route, compare = self.rules(legacy.request)
         return PairedAnswer(
             legacy, service, Judge(route, compare, tuple(self.ignore), self.links, self.placeholders, self.record)

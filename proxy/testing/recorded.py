@@ -10,15 +10,14 @@ import inspect
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import pytest
 
 from proxy.comparison.capture_file import read_capture
 from proxy.comparison.capture_format import BadCapture
 from proxy.wire.exchange import Exchange
-
-_SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
+from proxy.wire.head import SAFE
 
 
 class NoRecording(Exception):
@@ -41,7 +40,7 @@ class Recording:
         for number, exchange in enumerate(self._exchanges(), 1):
             asked = f"{exchange.request.method} {exchange.request.target}"
             with self.subtests.test(msg=asked, exchange=number):
-                if exchange.request.method not in _SAFE and not self.allow_writes:
+                if exchange.request.method not in SAFE and not self.allow_writes:
                     pytest.skip("a write: --strangler-allow-writes sends it to both sides")
                 test(**{**arguments, "recorded_exchange": exchange})
 

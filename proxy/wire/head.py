@@ -10,6 +10,9 @@ from typing import Final
 
 from proxy.wire.fields import Field
 
+SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
+"""Methods that change nothing (RFC 9110 section 9.2.1); whatever else there is may be a write."""
+
 
 @dataclass(slots=True)
 class Extras:

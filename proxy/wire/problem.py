@@ -19,6 +19,8 @@ TITLES = {
     "grpc": "gRPC is not served",
     "head_timeout": "The request head did not arrive in time",
     "head_too_large": "The request head is larger than allowed",
+    "hold_expired": "Writing is being moved, and that took too long",
+    "hold_full": "Writing is being moved, and too many requests wait for it",
     "internal": "There is nothing here",
     "no_endpoint": "The upstream has no endpoint",
     "overloaded": "The server has as much to do as it can",

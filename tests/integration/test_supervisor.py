@@ -154,6 +154,14 @@ def test_a_rolling_restart_ends_each_worker_only_when_its_successor_serves(start
     assert not family.log("child_ended")
 
 
+def test_a_worker_that_control_hears_nothing_of_is_replaced_and_the_others_stay(start: Start) -> None:
+    family = start(workers=2, FAKE_CONTROL="replace=2")  # control is the first one
+    family.process.wait_for_output("rolling_restart_done")
+    family.wait_for(lambda: bool(family.entries("end", "worker-0")))
+    assert [entry["generation"] for entry in family.entries("start", "worker-0")] == [2, 4]
+    assert [entry["generation"] for entry in family.entries("start", "worker-1")] == [3]
+
+
 def test_a_rolling_restart_stops_at_a_worker_that_cannot_start(start: Start, tmp_path: Path) -> None:
     behaviour = tmp_path / "behaviour"
     behaviour.touch()

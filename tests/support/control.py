@@ -39,6 +39,8 @@ class Worker:
     certificate_problem: str | None = None
     seen: list[str] = field(default_factory=list)
     endpoints: list[dict[str, Any]] = field(default_factory=list)  # as they were told, oldest first
+    held: list[str] = field(default_factory=list)
+    tells: dict[str, float] = field(default_factory=dict)  # of every hold
 
     async def obey(self) -> None:
         async for message in self.link.messages():
@@ -50,6 +52,8 @@ class Worker:
         if message["type"] == "endpoints":
             self.endpoints.append(message["upstreams"])
             return None
+        if message["type"] == "holds":
+            return self._hold(message)
         if message["type"] == "snapshot":
             sent = load_snapshot(message["text"].encode()).revision
             self.seen.append(sent)
@@ -63,6 +67,14 @@ class Worker:
         return (
             None if self.mute else {"type": "ack", "id": message["id"], "revision": self.revision, "problems": problems}
         )
+
+    def _hold(self, message: Message) -> Message | None:
+        names = [hold["id"] for hold in message["holds"]]
+        told = dict.fromkeys({*names, *self.held}, self.tells)
+        self.held = names
+        if self.mute or "id" not in message:
+            return None
+        return {"type": "ack", "id": message["id"], "revision": self.revision, "problems": [], "holds": told}
 
     def count(self, requests: int, *, connections: int = 0) -> None:
         self.link.send(
@@ -145,7 +157,7 @@ async def stage(tmp_path: Path, *, workers: int = 2) -> AsyncIterator[Stage]:
         read_active(launch, load_snapshot),
         hub,
         lambda: found.load(),
-        ask_supervisor=wishes.append,
+        ask_supervisor=lambda wish, **_about: wishes.append(wish),
         log=log,
     )
     found = Stage(plane, hub, path, output, snapshot("r1"), wishes)

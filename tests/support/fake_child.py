@@ -1,8 +1,9 @@
 """A child of the supervisor with none of the product in it: it reports, waits, and ends as the environment says.
 
 `FAKE_WORKER` and `FAKE_CONTROL` are words: `exit=N` (end at once), `mute` (never report serving), `deaf` (ignore
-SIGTERM); workers also obey the words in the file `FAKE_BEHAVIOUR_FILE` at their start. What happens is appended to the
-file `FAKE_DIARY`, one JSON object a line.
+SIGTERM), `replace=N` (ask for another in the place of that generation, whenever it is told something); workers also
+obey the words in the file `FAKE_BEHAVIOUR_FILE` at their start. What happens is appended to the file `FAKE_DIARY`, one
+JSON object a line.
 """
 
 import json
@@ -56,4 +57,7 @@ while data := reports.recv(65536):
         end = 4 + struct.unpack(">I", buffer[:4])[0]
         message, buffer = json.loads(buffer[4:end]), buffer[end:]
         note("told", message=message)
+        for word in BEHAVIOUR:
+            if word.startswith("replace="):
+                reports.sendall(frame({"type": "replace", "generation": int(word.removeprefix("replace="))}))
 note("orphaned")

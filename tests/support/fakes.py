@@ -24,12 +24,17 @@ SETTLE_TURNS = 12
 
 
 class FakeSocket:
-    """Takes options; knows the one that makes a close a reset."""
+    """Takes options; knows the one that makes a close a reset, and tells the state of the connection."""
 
     family = socket.AF_INET
 
     def __init__(self) -> None:
         self.options: dict[int, object] = {}
+        self.tcp_state = 1  # established
+
+    def getsockopt(self, _level: int, option: int, _size: int) -> bytes:
+        assert option == socket.TCP_INFO
+        return bytes([self.tcp_state])
 
     def fileno(self) -> int:
         return -1
@@ -167,6 +172,10 @@ class MemoryTransport(asyncio.Transport):
     def vanishes(self, error: Exception | None = None) -> None:
         """The connection is gone, all of it."""
         self._world.act(lambda: self._lose(error))
+
+    def leaves(self) -> None:
+        """The peer closes its sending side, and the system knows, while nobody reads."""
+        self.socket.tcp_state = 8  # CLOSE_WAIT
 
     def clogs(self) -> None:
         """The peer reads no more."""

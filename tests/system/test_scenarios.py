@@ -3,12 +3,14 @@
 In one file, so that one process fills the grounds for all of them. `make chaos` plays the same in full size.
 """
 
+from pathlib import Path
 from random import Random
 
 import pytest
 
 from tests.support.grounds import Ground
 from tests.support.system import running
+from tests.system.proxied import VICTIMS, Size, move_under_writers
 from tests.system.scenarios import Fire, burn, catch_up, move_to_and_fro
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow]
@@ -30,3 +32,11 @@ async def test_what_was_acknowledged_is_there_once_on_both_sides(brokerless: Gro
     """Ownership is moved by hand, with writers on both sides and everybody killed now and then."""
     async with running(brokerless) as system:
         await move_to_and_fro(system, chance, switches=2)
+
+
+async def test_orders_are_there_once_after_handovers_by_the_proxy_with_somebody_killed(
+    embedded: Ground, chance: Random, tmp_path: Path
+) -> None:
+    async with running(embedded) as system:
+        size = Size(writers=4, victims=("", chance.choice(VICTIMS)), most_rest=1.0)
+        await move_under_writers(system, chance, tmp_path / "proxy", size)

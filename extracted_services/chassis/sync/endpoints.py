@@ -3,11 +3,11 @@
 All need the internal token. A call that moves or imports does all of it or nothing, and may be repeated.
 """
 
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncEngine
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute
@@ -15,11 +15,11 @@ from starlette.routing import BaseRoute
 from extracted_services.chassis.database import reading, writing
 from extracted_services.chassis.sync import ownership
 from extracted_services.chassis.sync.inbox import Inbox, cover, mark_imported
-from extracted_services.chassis.sync.ownership import Immovable, NotOwner, StaleEpoch, Standing
+from extracted_services.chassis.sync.ownership import Behind, Immovable, NotOwner, StaleEpoch, Standing
 from extracted_services.chassis.sync.status import read_status
 from extracted_services.chassis.sync.tables import LEGACY
 from extracted_services.chassis.web.bodies import read_json
-from extracted_services.chassis.web.fields import array, check, record, whole_number
+from extracted_services.chassis.web.fields import Field, array, check, record, whole_number
 from extracted_services.chassis.web.parameters import read_parameters
 from extracted_services.chassis.web.problems import FieldError, Problem, conflict, invalid_fields, invalid_parameters
 from extracted_services.chassis.web.resource import internal, reply, resource
@@ -33,11 +33,13 @@ DEFAULT_CHECKSUMS = 500
 REFUSALS: Mapping[type[Exception], Callable[[Any], Problem]] = {
     NotOwner: lambda refusal: Problem("not-owner", str(refusal)),
     StaleEpoch: lambda refusal: Problem("stale-epoch", str(refusal)),
+    Behind: lambda refusal: Problem("behind", str(refusal)),
     Immovable: lambda refusal: conflict(str(refusal)),
 }
 """For the application of a service: which problems the refusals of this package are told as."""
 
-Move = Callable[[AsyncConnection, Collection[str], int], Awaitable[dict[str, Standing]]]
+Move = Callable[..., Awaitable[dict[str, Standing]]]
+"""`fence` or `own`."""
 
 
 def routes(engine: AsyncEngine, inbox: Inbox) -> list[BaseRoute]:
@@ -64,13 +66,17 @@ class _Endpoints:
         return await self._move(request, ownership.fence)
 
     async def own(self, request: Request) -> Response:
-        return await self._move(request, ownership.own)
+        return await self._move(request, ownership.own, heard=self._heard)
 
-    async def _move(self, request: Request, move: Move) -> Response:
-        form = record(entities=array(self._entity, most=len(SUBJECTS)), epoch=whole_number(1, MOST_POSITION))
-        asked = check(await read_json(request), form)
+    async def _move(self, request: Request, move: Move, **optional: Field) -> Response:
+        sent = await read_json(request)
+        more = {name: field for name, field in optional.items() if isinstance(sent, dict) and name in sent}
+        entities = array(self._entity, most=len(SUBJECTS))
+        asked = check(sent, record(entities=entities, epoch=whole_number(1, MOST_POSITION), **more))
         async with writing(self.engine) as connection:
-            moved = await move(connection, sorted(set(asked["entities"])), asked["epoch"])
+            moved = await move(
+                connection, sorted(set(asked["entities"])), asked["epoch"], **{name: asked[name] for name in more}
+            )
         return reply({"entities": {entity: asdict(standing) for entity, standing in moved.items()}})
 
     async def take_import(self, request: Request) -> Response:
@@ -102,6 +108,12 @@ class _Endpoints:
         if isinstance(value, str) and value in self.inbox.entities:
             return value
         errors.append(FieldError(path, f"must be one of {', '.join(sorted(self.inbox.entities))}"))
+        return None
+
+    def _heard(self, value: object, path: str, errors: list[FieldError]) -> Any:
+        if isinstance(value, dict) and all(self._covers(*item) for item in value.items()):
+            return value
+        errors.append(FieldError(path, "must be an object with a position for each entity"))
         return None
 
     def _read_import(self, document: object) -> "_Import":

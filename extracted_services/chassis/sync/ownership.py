@@ -4,13 +4,20 @@ A writing transaction reads it with a shared lock, which it keeps to its end; mo
 fence that has returned says: no write of this side is under way, and none will come.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from sqlalchemy import select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from extracted_services.chassis.sync.tables import ALWAYS_LEGACY, LEGACY, SERVICE, outbox_position, ownership
+from extracted_services.chassis.sync.tables import (
+    ALWAYS_LEGACY,
+    LEGACY,
+    SERVICE,
+    inbox_position,
+    outbox_position,
+    ownership,
+)
 
 
 class NotOwner(Exception):
@@ -28,6 +35,10 @@ class UnknownEntity(LookupError):
 
 class StaleEpoch(Exception):
     """The entity was moved since by somebody with this epoch or a higher one."""
+
+
+class Behind(Exception):
+    """Not all of the other side's events have had their effect here yet."""
 
 
 class Immovable(Exception):
@@ -70,8 +81,20 @@ async def fence(connection: AsyncConnection, entities: Collection[str], epoch: i
     return await _move(connection, entities, LEGACY, epoch)
 
 
-async def own(connection: AsyncConnection, entities: Collection[str], epoch: int) -> dict[str, Standing]:
-    """Take the entities, all or none; otherwise as `fence`."""
+async def own(
+    connection: AsyncConnection, entities: Collection[str], epoch: int, heard: Mapping[str, int] | None = None
+) -> dict[str, Standing]:
+    """Take the entities, all or none; otherwise as `fence`.
+
+    `heard` has positions of the other side's events, by entity: none is taken unless all up to there have had their
+    effect here. Raises Behind.
+    """
+    await _lock(connection)
+    for entity, position in sorted((heard or {}).items()):
+        query = select(inbox_position.c.last).where(inbox_position.c.entity == entity)
+        last = (await connection.execute(query)).scalar_one_or_none()
+        if last is not None and last < position:
+            raise Behind(f"of {entity}, events up to {last} have been heard, not up to {position}")
     return await _move(connection, entities, SERVICE, epoch)
 
 

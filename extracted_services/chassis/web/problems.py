@@ -19,6 +19,7 @@ TITLES = {
     "conflict": (409, "Not possible in this state"),
     "not-owner": (409, "Not the owner"),
     "stale-epoch": (409, "Stale epoch"),
+    "behind": (409, "Behind the other side"),
     "too-large": (413, "The body is too large"),
     "unsupported-media-type": (415, "Unsupported media type"),
     "invalid-fields": (422, "The body has invalid fields"),

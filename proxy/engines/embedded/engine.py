@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import socket
 import ssl
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from typing import Any, TextIO
 
 import uvicorn
@@ -16,6 +16,7 @@ from uvicorn.server import ServerState
 
 from proxy.config.model import ListenTls, Snapshot
 from proxy.forwarding.forwarder import Forwarder
+from proxy.forwarding.holding import Hold
 from proxy.forwarding.known_endpoints import Known
 from proxy.forwarding.mirror import HandOver
 from proxy.forwarding.protocol import ClientConnection
@@ -126,6 +127,10 @@ class Engine:
     def record(self, wanted: Wanted | None, take: TakeRecorded) -> None:
         """Give what is wanted of the exchanges from now on to `take`; None ends that."""
         self._forwarder.recorder = Recorder(wanted, take) if wanted else None
+
+    def hold(self, holds: Sequence[Hold]) -> dict[str, dict[str, Any]]:
+        """Hold just these writes from now on, let go the others; by hold, what became of its writes."""
+        return self._forwarder.hold(holds)
 
     def counters(self) -> dict[str, Any]:
         """Cumulative numbers of this process, JSON-able."""

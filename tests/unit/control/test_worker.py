@@ -7,7 +7,7 @@ import os
 import resource
 import signal
 import socket
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from proxy.config.errors import ConfigError, Problem
 from proxy.config.model import Endpoint, Snapshot
 from proxy.control.link import Decoder
 from proxy.control.worker import Options, Worker, raise_file_limit
+from proxy.forwarding.holding import Hold
 from proxy.forwarding.known_endpoints import Known
 from proxy.forwarding.mirror import HandOver
 from proxy.forwarding.recording import TakeRecorded, Wanted
@@ -36,6 +37,7 @@ class Engine:
         self.shares: dict[str, float] = {}
         self.hand_over: HandOver | None = None
         self.wanted: Wanted | None = None
+        self.holds: list[Hold] = []
         self._drained = asyncio.Event()
 
     def sign_pins_with(self, key: bytes) -> None:
@@ -49,6 +51,10 @@ class Engine:
 
     def record(self, wanted: Wanted | None, _take: TakeRecorded) -> None:
         self.wanted = wanted
+
+    def hold(self, holds: Sequence[Hold]) -> dict[str, dict[str, Any]]:
+        self.holds = list(holds)
+        return {hold.id: {"waiting": 2, "under_way": 1} for hold in holds}
 
     def prepare(self, new: Snapshot) -> Callable[[], None]:
         def swap() -> None:
@@ -166,6 +172,31 @@ def test_what_is_known_of_endpoints_is_applied_also_after_something_that_could_n
         engine.refusal = None
         scene.hub.settle_on_endpoints(known)
         await until(lambda: engine.known == known)
+
+    play(tmp_path, story)
+
+
+def test_what_is_to_be_held_is_held_and_acknowledged(tmp_path: Path) -> None:
+    hold = Hold("order@2", ("orders",), 5.0, 500, 99.5)
+
+    async def story(scene: Stage, engine: Engine) -> None:
+        (answer,) = await scene.hub.settle_on_holds([hold], within_seconds=2)
+        assert (answer.late, answer.holds) == (False, {"order@2": {"waiting": 2, "under_way": 1}})
+        assert engine.holds == [hold]
+        await scene.hub.settle_on_holds([], within_seconds=2)
+        assert engine.holds == []
+
+    play(tmp_path, story)
+
+
+def test_a_worker_that_links_again_is_told_what_is_held_by_then(tmp_path: Path) -> None:
+    hold = Hold("order@2", ("orders",), 5.0, 500, 99.5)
+
+    async def story(scene: Stage, engine: Engine) -> None:
+        (first,) = scene.hub.peers()
+        first.link.abort()
+        await scene.hub.settle_on_holds([hold], within_seconds=0.01)
+        await until(lambda: engine.holds == [hold])
 
     play(tmp_path, story)
 

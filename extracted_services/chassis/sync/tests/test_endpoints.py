@@ -10,10 +10,10 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 
-from extracted_services.chassis.database import open_engine, reading
+from extracted_services.chassis.database import open_engine, reading, writing
 from extracted_services.chassis.settings import parse_database
 from extracted_services.chassis.sync.endpoints import MOST_EVENTS, REFUSALS, routes
-from extracted_services.chassis.sync.inbox import Inbox, find_imported_at
+from extracted_services.chassis.sync.inbox import Inbox, cover, find_imported_at
 from extracted_services.chassis.sync.tables import inbox_position
 from extracted_services.chassis.sync.tests.service import ENTITIES, payment, write_payment
 from extracted_services.chassis.web.app import create_app
@@ -88,6 +88,35 @@ async def test_ownership_moves_there_and_back(api: httpx.AsyncClient) -> None:
     }
     status = (await api.get("/internal/sync")).json()["entities"]["payment"]
     assert (status["owner"], status["epoch"], status["outbox_last"], status["unpublished"]) == ("legacy", 3, 1, 1)
+
+
+async def test_who_has_not_heard_everything_may_not_own(api: httpx.AsyncClient, engine: AsyncEngine) -> None:
+    asked: dict[str, Any] = {"entities": ["payment", "stock"], "epoch": 2, "heard": {"payment": 7, "stock": 0}}
+    async with writing(engine) as connection:
+        await cover(connection, "payment", 6)
+
+    refused = await api.post("/internal/sync/own", json=asked)
+    assert (refused.status_code, refused.json()["type"]) == (409, "urn:shop:behind")
+    assert refused.json()["detail"] == "of payment, events up to 6 have been heard, not up to 7"
+    entities = (await api.get("/internal/sync")).json()["entities"]
+    assert {entities[name]["epoch"] for name in ("payment", "stock")} == {1}
+
+    async with writing(engine) as connection:
+        await cover(connection, "payment", 7)
+    for _ in range(2):
+        assert (await api.post("/internal/sync/own", json=asked)).status_code == 200
+
+
+@pytest.mark.parametrize("heard", [None, [], {"payment": -1}, {"payment": True}, {"payment": 2**53}, {"tea": 1}])
+async def test_a_senseless_word_on_what_was_heard_is_refused(api: httpx.AsyncClient, heard: object) -> None:
+    refused = await api.post("/internal/sync/own", json={"entities": ["payment"], "epoch": 2, "heard": heard})
+    assert refused.status_code == 422
+    assert errors_of(refused) == [("heard", "must be an object with a position for each entity")]
+
+
+async def test_what_was_heard_is_no_matter_of_a_fence(api: httpx.AsyncClient) -> None:
+    refused = await api.post("/internal/sync/fence", json={"entities": ["payment"], "epoch": 2, "heard": {}})
+    assert refused.status_code == 422
 
 
 @pytest.mark.parametrize("path", MOVES)

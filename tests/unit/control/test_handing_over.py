@@ -1,0 +1,363 @@
+"""Handovers as transcripts: what is asked in which order, and what becomes of them when anything fails anywhere.
+
+Both sides write whenever they may, in every call; the fakes see to it that never two own and that none begins too soon.
+"""
+
+import asyncio
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from proxy.config.model import Stage
+from proxy.config.moving import Handover
+from proxy.control.handover_file import FILE
+from proxy.rollout.handover import Ending
+from proxy.rollout.ports import MoveRefused
+from tests.support.two_sides import Scene, TwoSides, play
+
+SETTINGS = Handover(hold_timeout=timedelta(seconds=1), drain_timeout=timedelta(seconds=1))
+FORWARD, BACK = Stage.CUTOVER, Stage.LEGACY
+
+
+async def hand_over(scene: Scene, to: Stage) -> str:
+    """The side that writes in the end, everything and where the routes lead; with whatever was refused."""
+    try:
+        await scene.handovers.hand_over(scene.routes(), to, "alice", "because")
+    except MoveRefused as refusal:
+        return f"{scene.writer()}: {refusal.message}"
+    return scene.writer()
+
+
+def asked(scene: Scene) -> list[str]:
+    return [each for each in scene.sides.calls if not each.startswith("status")]
+
+
+def test_writing_goes_to_the_services_and_back(tmp_path: Path) -> None:
+    async def story(scene: Scene) -> None:
+        assert await hand_over(scene, FORWARD) == "service"
+        assert asked(scene) == ["fence monolith 2", "own orders 2", "own inventory 2"]
+        assert scene.holds.diary[1:] == ["hold orders,stock", "move orders:cutover,stock:cutover", "release"]
+        scene.sides.calls.clear()
+        assert await hand_over(scene, BACK) == "legacy"
+        assert asked(scene) == ["fence orders 3", "fence inventory 3", "own monolith 3"]
+        assert scene.handovers.endings == {("cutover", Ending.DONE): 1, ("legacy", Ending.DONE): 1}
+
+    play(tmp_path, story, settings=SETTINGS)
+
+
+def test_routes_that_write_nothing_stay(tmp_path: Path) -> None:
+    async def story(scene: Scene) -> None:
+        await hand_over(scene, FORWARD)
+        assert scene.stages()["look"] is Stage.LEGACY
+
+    play(tmp_path, story)
+
+
+def test_what_was_written_since_cutover_is_counted(tmp_path: Path) -> None:
+    async def story(scene: Scene) -> None:
+        await hand_over(scene, FORWARD)
+        for _ in range(5):
+            scene.sides.everybody_writes()
+        scene.sides.deliver()
+        since = scene.handovers.since_cutover(await scene.handovers.look())
+        assert since["order"] >= 5
+        assert set(since) == {"order", "stock"}
+
+    play(tmp_path, story)
+
+
+# failures, at every call there is
+
+
+def count_calls(tmp_path: Path, to: Stage) -> int:
+    counted = []
+
+    async def story(scene: Scene) -> None:
+        if to is BACK:
+            await hand_over(scene, FORWARD)
+            scene.sides.calls.clear()
+        await hand_over(scene, to)
+        counted.append(len(scene.sides.calls))
+
+    play(tmp_path, story, settings=SETTINGS)
+    return counted[0]
+
+
+@pytest.mark.parametrize("fault", ["before", "after", "refuse"])
+@pytest.mark.parametrize("to", [FORWARD, BACK])
+def test_one_call_that_fails_anywhere_leaves_one_writer_and_the_routes_with_it(
+    tmp_path: Path, to: Stage, fault: str
+) -> None:
+    ends = []
+    for number in range(1, count_calls(tmp_path / "counted", to) + 1):
+
+        async def story(scene: Scene, number: int = number) -> None:
+            if to is BACK:
+                await hand_over(scene, FORWARD)
+                scene.sides.calls.clear()
+            scene.sides.faults = {number: fault}
+            ends.append((await hand_over(scene, to)).partition(":")[0])
+            assert not scene.holds.holds
+
+        play(tmp_path / str(number), story, settings=SETTINGS)
+    assert set(ends) <= {"service", "legacy"}
+    assert len(set(ends)) == 2, "neither way was tried"
+
+
+@pytest.mark.parametrize("fault", ["die", "die after"])
+@pytest.mark.parametrize("to", [FORWARD, BACK])
+def test_a_process_that_dies_in_any_call_is_followed_by_one_that_ends_it(tmp_path: Path, to: Stage, fault: str) -> None:
+    for number in range(1, count_calls(tmp_path / "counted", to) + 1):
+
+        async def story(scene: Scene, number: int = number) -> None:
+            if to is BACK:
+                await hand_over(scene, FORWARD)
+                scene.sides.calls.clear()
+            scene.sides.faults = {number: fault}
+            asking = asyncio.create_task(hand_over(scene, to))
+            await scene.sides.died.wait()
+            await scene.restart()
+            asking.cancel()
+            await scene.settle()
+            assert scene.writer() in ("service", "legacy")
+            assert await hand_over(scene, to) in (
+                "service" if to is FORWARD else "legacy",
+                f"{scene.writer()}: order, stock: written by {'the services' if to is FORWARD else 'the monolith'} "
+                "already, and the routes lead there",
+            )
+
+        play(tmp_path / str(number), story, settings=SETTINGS)
+
+
+def test_a_process_that_dies_again_and_again_while_it_takes_up_comes_to_an_end(tmp_path: Path) -> None:
+    async def story(scene: Scene) -> None:
+        scene.sides.faults = dict.fromkeys(range(7, 30, 2), "die after")
+        asking = asyncio.create_task(hand_over(scene, FORWARD))
+        while scene.sides.faults:
+            waiting = asyncio.create_task(scene.sides.died.wait())
+            ending = asyncio.create_task(scene.settle())
+            await asyncio.wait({waiting, ending}, return_when=asyncio.FIRST_COMPLETED)
+            over = not waiting.done()
+            waiting.cancel()
+            ending.cancel()
+            if over:
+                break
+            scene.sides.died.clear()
+            await scene.restart()
+        asking.cancel()
+        await scene.settle()
+        assert scene.writer() in ("service", "legacy")
+
+    play(tmp_path, story, settings=SETTINGS)
+
+
+# before the fence everything leads back, and behind the drain nothing does
+
+
+def test_a_side_that_is_to_stop_and_does_not_answer_keeps_writing(tmp_path: Path) -> None:
+    async def story(scene: Scene) -> None:
+        async def fence(upstream: str, entities, epoch: int, *, seconds: float):
+            scene.sides.dead = {"monolith"}
+            return await first(upstream, entities, epoch, seconds=seconds)
+
+        def comes_back() -> None:
+            if scene.time > 1020:
+                scene.sides.dead.clear()
+
+        first, scene.sides.fence, scene.on_sleep = scene.sides.fence, fence, comes_back  # type: ignore[method-assign]
+        assert await hand_over(scene, FORWARD) == "legacy: monolith does not answer"
+        assert asked(scene)[-1] == "own monolith 3"
+
+    play(tmp_path, story, settings=SETTINGS)
+
+
+def test_a_bus_that_stands_still_behind_the_fence_gives_writing_back_without_asking_the_services(
+    tmp_path: Path,
+) -> None:
+    async def story(scene: Scene) -> None:
+        first = scene.sides.fence
+
+        async def fence(upstream: str, entities, epoch: int, *, seconds: float):
+            found = await first(upstream, entities, epoch, seconds=seconds)
+            scene.sides.bus_works = False
+            return found
+
+        scene.sides.fence = fence  # type: ignore[method-assign]
+        scene.sides.everybody_writes()
+        said = await hand_over(scene, FORWARD)
+        assert said.startswith("legacy: events not heard within 1 s")
+        assert asked(scene) == ["fence monolith 2", "own monolith 3"]
+
+    play(tmp_path, story, settings=SETTINGS)
+
+
+def test_conflicts_that_come_up_give_writing_back(tmp_path: Path) -> None:
+    async def story(scene: Scene) -> None:
+        first = scene.sides.fence
+
+        async def fence(upstream: str, entities, epoch: int, *, seconds: float):
+            found = await first(upstream, entities, epoch, seconds=seconds)
+            scene.sides.rows["service"]["stock"].conflicts += 2
+            return found
+
+        scene.sides.fence = fence  # type: ignore[method-assign]
+        assert "2 of stock" in await hand_over(scene, FORWARD)
+        assert scene.writer() == "legacy"
+
+    play(tmp_path, story, settings=SETTINGS)
+
+
+def test_a_service_that_was_asked_to_own_and_does_not_answer_is_asked_until_it_does(tmp_path: Path) -> None:
+    async def story(scene: Scene) -> None:
+        def comes_back() -> None:
+            if asked(scene)[-1].startswith("own"):
+                scene.sides.dead = set() if scene.time > 1030 else {"inventory"}
+
+        first = scene.sides.own
+
+        async def own(upstream: str, entities, epoch: int, heard, *, seconds: float):
+            if scene.time < 1030 and upstream == "inventory":
+                scene.sides.dead = {"inventory"}
+            return await first(upstream, entities, epoch, heard, seconds=seconds)
+
+        scene.sides.own = own  # type: ignore[method-assign]
+        scene.on_sleep = comes_back
+        assert await hand_over(scene, FORWARD) == "service"
+        assert asked(scene).count("own orders 2") == 1
+        assert asked(scene).count("own inventory 2") > 10
+
+    play(tmp_path, story, settings=SETTINGS)
+
+
+def test_routes_that_cannot_follow_let_writing_go_back_with_all_that_was_written(tmp_path: Path) -> None:
+    async def story(scene: Scene) -> None:
+        scene.refusals = ["the file is broken"] * 3
+        assert await hand_over(scene, FORWARD) == "legacy: the routes cannot follow: the file is broken"
+        assert asked(scene)[3:] == ["fence orders 3", "fence inventory 3", "own monolith 3"]
+        assert scene.handovers.endings == {("legacy", Ending.GIVEN_BACK): 1}
+
+    play(tmp_path, story, settings=SETTINGS)
+
+
+def test_routes_that_can_follow_at_the_next_try_do(tmp_path: Path) -> None:
+    async def story(scene: Scene) -> None:
+        scene.refusals = ["somebody else was faster"]
+        assert await hand_over(scene, FORWARD) == "service"
+
+    play(tmp_path, story, settings=SETTINGS)
+
+
+def test_somebody_who_moves_the_same_by_hand_is_left_to_it(tmp_path: Path) -> None:
+    async def story(scene: Scene) -> None:
+        first = scene.sides.fence
+
+        async def fence(upstream: str, entities, epoch: int, *, seconds: float):
+            found = await first(upstream, entities, epoch, seconds=seconds)
+            if epoch == 2:
+                scene.sides._move("monolith", ["order", "stock"], "legacy", 9)
+            return found
+
+        scene.sides.fence = fence  # type: ignore[method-assign]
+        assert (await hand_over(scene, FORWARD)).startswith('legacy: "order" is at epoch 9 there, and this is 2')
+        assert scene.handovers.endings == {("cutover", Ending.OVERTAKEN): 1}
+        scene.sides.fence = first  # type: ignore[method-assign]
+        assert await hand_over(scene, FORWARD) == "service"
+        assert "own orders 10" in asked(scene)
+
+    play(tmp_path, story, settings=SETTINGS)
+
+
+# what is kept
+
+
+def test_a_handover_that_cannot_be_kept_does_not_begin(tmp_path: Path) -> None:
+    async def story(scene: Scene) -> None:
+        (tmp_path / FILE).mkdir()
+        assert "handovers.json cannot be written" in await hand_over(scene, FORWARD)
+        assert asked(scene) == []
+        assert scene.writer() == "legacy"
+
+    play(tmp_path, story, settings=SETTINGS)
+
+
+@pytest.mark.parametrize("full_from", range(2, 7))
+def test_a_disk_that_fills_up_on_the_way_loses_nothing(
+    tmp_path: Path, full_from: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def story(scene: Scene) -> None:
+        written = 0
+        write: Callable[..., None] = scene.handovers._file.write
+
+        def fill_up(kept: object) -> None:
+            nonlocal written
+            written += 1
+            if written >= full_from:
+                raise OSError(28, "No space left on device")
+            write(kept)
+
+        monkeypatch.setattr(scene.handovers._file, "write", fill_up)
+        assert (await hand_over(scene, FORWARD)).partition(":")[0] in ("service", "legacy")
+        monkeypatch.undo()
+        await scene.restart()
+        await scene.settle()
+        assert scene.writer() in ("service", "legacy"), full_from
+
+    play(tmp_path, story, settings=SETTINGS)
+
+
+def test_a_new_handover_uses_an_epoch_above_all_that_were_ever_used(tmp_path: Path) -> None:
+    async def story(scene: Scene) -> None:
+        scene.sides.rows["service"]["stock"].epoch = 7
+        assert await hand_over(scene, FORWARD) == "service"
+        assert asked(scene)[0] == "fence monolith 8"
+
+    play(tmp_path, story)
+
+
+def test_when_nobody_owns_a_handover_to_either_side_mends_it(tmp_path: Path) -> None:
+    for to, expected in ((FORWARD, "service"), (BACK, "legacy")):
+
+        async def story(scene: Scene, to: Stage = to, expected: str = expected) -> None:
+            scene.sides._move("monolith", ["order", "stock"], "service", 5)
+            assert await hand_over(scene, to) == expected
+
+        play(tmp_path / to.value, story)
+
+
+def test_what_is_under_way_cannot_be_handed_over_by_another(tmp_path: Path) -> None:
+    async def story(scene: Scene) -> None:
+        running = await scene.handovers.begin(scene.routes(), FORWARD, "alice", "")
+        with pytest.raises(MoveRefused, match="a handover of orders, stock is under way"):
+            await scene.handovers.begin(scene.routes("stock"), BACK, "bob", "")
+        assert scene.handovers.moving() == {"orders", "stock"}
+        await running.over.wait()
+        assert scene.handovers.moving() == frozenset()
+
+    play(tmp_path, story)
+
+
+def test_the_lines_of_a_handover_tell_its_story(tmp_path: Path) -> None:
+    async def story(scene: Scene) -> None:
+        running = await scene.handovers.begin(scene.routes(), FORWARD, "alice", "")
+        await running.over.wait()
+        assert [line["text"] for line in running.lines] == [
+            "writes are held",
+            "no more writes at the monolith",
+            "everything heard by the services",
+            "writing now: the services",
+            "the routes follow",
+        ]
+        assert running.handing is not None
+        assert (running.handing.held.released, running.handing.held.longest) == (3, 0.25)
+
+    play(tmp_path, story)
+
+
+def test_both_sides_in_one_are_never_made() -> None:
+    """The fake sees what it is there to see."""
+    sides = TwoSides()
+    sides.rows["service"]["order"].owner = "service"
+    with pytest.raises(AssertionError, match="both write order"):
+        sides.check()
