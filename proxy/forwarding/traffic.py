@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from proxy.wire.path_template import ANY, template_of
+from proxy.wire.path_template import ANY, is_id, template_of
 from proxy.wire.product import NONE, product_of
 
 if TYPE_CHECKING:
@@ -36,15 +36,16 @@ _ALL_ELSE: Final[Key] = (OTHER, OTHER, OTHER, OTHER, OTHER)
 
 
 class Group:
-    """Requests alike but for their paths; by `paths` and `templates` their rows are found at once."""
+    """Requests alike but for their paths. Rows are found by path, by the path before an id at its end, by template."""
 
-    __slots__ = ("method", "paths", "product", "stats", "templates")
+    __slots__ = ("before_ids", "method", "paths", "product", "stats", "templates")
 
     def __init__(self, stats: RouteStats, method: str, product: str) -> None:
         self.stats = stats
         self.method = method
         self.product = product
         self.paths: dict[str, list[int]] = {}
+        self.before_ids: dict[str, list[int]] = {}
         self.templates: dict[str, list[int]] = {}
 
     def key(self, template: str) -> Key:
@@ -98,14 +99,21 @@ class Traffic:
             group = seen.group
         else:
             group = self._group(stats, head)
-        classes = group.paths.get(head.path)
+        place, known = head.path, group.paths
+        before, _, last = place.rpartition("/")
+        if is_id(last):  # then the row is that of any other id there
+            place, known = before, group.before_ids
+        classes = known.get(place)
         if classes is None:
             classes = self._find(group, template_of(head.path), status)
             if classes is None:
                 return
-            self._remember(group, head.path, classes)
+            self._remember(known, place, classes)
         classes[status // 100] += 1
-        exchange.origin.seen = Seen(head, group, classes)
+        if seen is not None and seen.group is group:
+            seen.head, seen.classes = head, classes
+        else:
+            exchange.origin.seen = Seen(head, group, classes)
 
     def _group(self, stats: RouteStats, head: RequestHead) -> Group:
         method = head.method if head.method in METHODS else OTHER
@@ -118,12 +126,13 @@ class Traffic:
             group = self._groups[key] = Group(*key)
         return group
 
-    def _remember(self, group: Group, path: str, classes: list[int]) -> None:
+    def _remember(self, known: dict[str, list[int]], place: str, classes: list[int]) -> None:
         if self._paths >= MAX_PATHS:
             for each in self._groups.values():
                 each.paths.clear()
+                each.before_ids.clear()
             self._paths = 0
-        group.paths[path] = classes
+        known[place] = classes
         self._paths += 1
 
     def _admitted(self, product: str) -> str:

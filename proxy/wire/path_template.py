@@ -61,7 +61,7 @@ def template_of(path: str) -> str:
     behind_a_secret = False
     for segment in written[:MAX_SEGMENTS]:
         names_secret = known(segment)
-        if names_secret is None and not segment.isdigit():  # as most ids are, and one look tells
+        if names_secret is None and not is_id(segment):
             names_secret = _words.find(segment)
         if behind_a_secret and segment and not _PLAIN_WORDS.fullmatch(segment):
             names_secret = None
@@ -70,13 +70,17 @@ def template_of(path: str) -> str:
     return "/" + "/".join([*segments, REST] if deeper else segments)
 
 
+def is_id(segment: str) -> bool:
+    """Whether it is what most ids are, a number or a UUID, which one look tells."""
+    return segment.isdigit() or (len(segment) == 36 and segment[8] == segment[13] == segment[18] == segment[23] == "-")
+
+
 def is_word(segment: str) -> bool:
     """Whether a programmer may have written it. True for the empty one, which a slash at the end leaves."""
     if not segment:
         return True
     return (
         len(segment) <= MAX_LENGTH
-        and not (segment[0].isdigit() and segment[-1].isdigit())  # spares many the rest
         and _WORDS.fullmatch(segment) is not None
         and sum(map(str.isdigit, segment)) <= 2
         and _HEX.search(segment) is None
