@@ -26,13 +26,14 @@ from proxy.forwarding.pair import Watched
 from proxy.forwarding.plan import Active, Plan, activate, held_plan
 from proxy.forwarding.pool import EndpointPool
 from proxy.forwarding.recording import Recorder
+from proxy.forwarding.records import record_of, record_of_refusal
 from proxy.forwarding.sticky import Stickiness, Visit
 from proxy.forwarding.traffic import Traffic
 from proxy.forwarding.tries import BODY, CONNECT, QUEUED, REQUEST, RESPONSE, Client, Tries
 from proxy.forwarding.upstream import PARSER as RESPONSE_PARSER
-from proxy.observability.access_log import AccessLog, AccessRecord
+from proxy.observability.access_log import AccessLog
 from proxy.observability.counters import Counters
-from proxy.observability.tracing import IdSource, is_request_id, trace_id
+from proxy.observability.tracing import IdSource, is_request_id
 from proxy.routing.decision import Side, decide
 from proxy.routing.reserved import MAYBE_INTERNAL, is_internal
 from proxy.routing.table import RouteTable, compile_table
@@ -215,7 +216,7 @@ class Forwarder:
         request_id = self.ids.fresh()
         self.counters.count_refusal(refusal.outcome)
         if self.access_log is not None and self.active.log_errors:
-            self.access_log.write(_refused(refusal, peer, request_id, self.active.snapshot.revision))
+            self.access_log.write(record_of_refusal(refusal, peer, request_id, self.active.snapshot.revision))
         return problem(refusal.status, refusal.outcome, request_id.decode("ascii"), refusal.detail), request_id
 
     async def compose(self, exchange: Exchange) -> LocalAnswer:
@@ -256,28 +257,7 @@ class Forwarder:
     def log(self, exchange: Exchange, outcome: Outcome, now: float) -> None:
         if self.access_log is None or not exchange.origin.active.log_errors or exchange.plan.quiet:
             return
-        decision, head, pool = exchange.plan.decision, exchange.head, exchange.pool
-        self.access_log.write(
-            AccessRecord(
-                method=head.method,
-                host=head.host,
-                path=head.path,
-                status=exchange.status,
-                route=decision.route,
-                side=decision.side.value,
-                reason=decision.reason.value,
-                upstream=decision.upstream,
-                endpoint=pool.name if pool else None,
-                outcome=outcome.value,
-                client=exchange.origin.client(head),
-                request_id=exchange.request_id.decode("ascii"),
-                trace_id=trace_id(exchange.trace),
-                bytes_sent=exchange.bytes_sent,
-                duration=now - exchange.started,
-                upstream_duration=None if exchange.head_at is None else exchange.head_at - exchange.started,
-                revision=exchange.origin.active.snapshot.revision,
-            )
-        )
+        self.access_log.write(record_of(exchange, outcome, now))
 
     def export(self) -> dict[str, object]:
         """All counters, with the gauges brought up to date."""
@@ -350,30 +330,6 @@ class Forwarder:
         except Exception:  # a defect in one must not take the time limits from all others
             logger.exception("request %s could not be ended in time", exchange.request_id.decode("ascii"))
             self.in_flight.discard(exchange)
-
-
-def _refused(refusal: Refusal, peer: str, request_id: bytes, revision: str) -> AccessRecord:
-    """A request that is not forwarded. Of one that was not understood nothing is logged."""
-    head = refusal.head
-    return AccessRecord(
-        method=head.method if head else "-",
-        host=head.host if head else "-",
-        path=head.path if head else "-",
-        status=refusal.status,
-        route="-",
-        side="none",
-        reason="-",
-        upstream=None,
-        endpoint=None,
-        outcome=refusal.outcome,
-        client=peer,
-        request_id=request_id.decode("ascii"),
-        trace_id="-",
-        bytes_sent=0,
-        duration=0.0,
-        upstream_duration=None,
-        revision=revision,
-    )
 
 
 def _limit(exchange: Exchange, client_idle: float) -> float:
