@@ -21,7 +21,7 @@ from proxy.rollout.ownership import Entity, Owner, is_drained, pair_up, unheard
 from proxy.rollout.ports import Move, Moved, MoveRefused, Position, Verb, position
 
 CALL_SECONDS = 2.0
-QUIET_SECONDS = 1.0  # for writes under way to end by themselves, before those that have not begun are refused
+QUIET_SECONDS = 0.3  # for writes under way to end by themselves, before those that have not begun are refused
 POLL_SECONDS = 0.02
 LONGEST_PAUSE_SECONDS = 1.0  # between calls that are repeated until they are answered
 FLIP_TRIES = 3
