@@ -167,10 +167,12 @@ class Handovers:
             conflicts = {name: one.taker(to).conflicts for name, one in entities.items()}
             return self._start(record, plan.circle.settings, conflicts, resumed=False)
 
-    async def hand_over(self, routes: Sequence[Route], to: Stage, who: str, because: str) -> Moved:
+    async def hand_over(
+        self, routes: Sequence[Route], to: Stage, who: str, because: str, *, force: bool = False
+    ) -> Moved:
         """Move, and return when it is over. Raises MoveRefused, and then the side that owned still does; Unfinished
         when a side does not answer for long, and then it goes on."""
-        running = await self.begin(routes, to, who, because)
+        running = await self.begin(routes, to, who, because, force=force)
         try:
             async with asyncio.timeout(PATIENCE_SECONDS):
                 await running.over.wait()

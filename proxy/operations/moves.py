@@ -52,7 +52,12 @@ class MovingPlane(Protocol):
 class _Nobody:
     """Hands nothing over."""
 
-    async def hand_over(self, routes: Sequence[Route], to: Stage, who: str, because: str) -> Moved:
+    def moving(self) -> frozenset[str]:
+        return frozenset()
+
+    async def hand_over(
+        self, routes: Sequence[Route], to: Stage, who: str, because: str, *, force: bool = False
+    ) -> Moved:
         names = ", ".join(route.name for route in routes)
         message = f"what {names} writes goes to {to} by a handover, and nobody here hands over"
         raise MoveRefused(message, "let strangler serve run, and try again")
@@ -94,10 +99,12 @@ def _plan(plane: MovingPlane, snapshot: Snapshot, order: Order, result: Result) 
     """What moves. A refusal is the answer, but where several come back: those that can do not wait for the others."""
     chosen = _chosen(snapshot, order)
     result.left += chosen.left
-    resting = _resting(plane)
+    resting, busy = _resting(plane), (plane.handovers or NOBODY).moving()
     steps: list[Step] = []
     for route in chosen.routes:
         try:
+            if route.name in busy:
+                raise MoveRefused("a handover of it is under way", "see how far it is: strangler status")
             found = step(route, order.wish, snapshot, resting.get(route.name))
         except MoveRefused as refused:
             if chosen.alone or order.wish.verb is not Verb.ROLLBACK:
@@ -177,7 +184,8 @@ async def _hand_over(plane: MovingPlane, order: Order, steps: Sequence[Step], re
     routes, to = [each.route for each in steps], steps[0].after.stage
     handovers = plane.handovers or NOBODY
     try:
-        result.add(await handovers.hand_over(routes, to, order.who, order.because), steps)
+        moved = await handovers.hand_over(routes, to, order.who, order.because, force=order.wish.force)
+        result.add(moved, steps)
     except MoveRefused as refused:
         if not result.steps and not result.refused:
             raise _refusal(refused) from refused

@@ -139,7 +139,13 @@ class Gatekeeper(Protocol):
 class Handovers(Protocol):
     """Moves the writing of entities, and the routes that write them, from one side to the other."""
 
-    async def hand_over(self, routes: Sequence[Route], to: Stage, who: str, because: str) -> Moved:
-        """`to` is cutover (the services write) or legacy (the monolith does). Raises MoveRefused, and then the side
-        that owned still does."""
+    def moving(self) -> frozenset[str]:
+        """Routes that a handover moves now, and that nobody else may."""
+        ...
+
+    async def hand_over(
+        self, routes: Sequence[Route], to: Stage, who: str, because: str, *, force: bool = False
+    ) -> Moved:
+        """`to` is cutover (the services write) or legacy (the monolith does); `force` goes back behind a point of no
+        return. Raises MoveRefused, and then the side that owned still does."""
         ...

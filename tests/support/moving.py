@@ -99,10 +99,18 @@ class Handing:
     """Hands over what it is asked to, or says why not."""
 
     refusal: MoveRefused | None = None
+    busy: frozenset[str] = frozenset()
     asked: list[tuple[list[str], Stage, str, str]] = field(default_factory=list)
+    forced: bool = False
 
-    async def hand_over(self, routes: Sequence[Route], to: Stage, who: str, because: str) -> Moved:
+    def moving(self) -> frozenset[str]:
+        return self.busy
+
+    async def hand_over(
+        self, routes: Sequence[Route], to: Stage, who: str, because: str, *, force: bool = False
+    ) -> Moved:
         self.asked.append(([route.name for route in routes], to, who, because))
+        self.forced = force
         if self.refusal:
             raise self.refusal
         return Moved("handed-over", "-old\n+new")

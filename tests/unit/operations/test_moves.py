@@ -192,6 +192,25 @@ def test_without_anybody_who_hands_over_it_is_refused_with_what_to_do(tmp_path: 
     assert "let strangler serve run" in refused.message
 
 
+def test_what_a_handover_moves_nobody_else_does(tmp_path: Path) -> None:
+    serving = writing(tmp_path, "cutover")
+    serving.handovers = handing = Handing(busy=frozenset({"write"}))
+    refused = failure(serving, "write", "rollback")
+    assert "a handover of it is under way" in refused.message
+    found = do(serving, "", "rollback", Scope.ALL)
+    assert [each["route"] for each in found["moves"]] == ["read"]
+    assert [each["route"] for each in found["refused"]] == ["write"]
+    assert handing.asked == []
+
+
+def test_whoever_insists_goes_back_also_behind_a_point_of_no_return(tmp_path: Path) -> None:
+    text = WRITES.replace("STAGE", "cutover").replace("entities: [cart]", "entities: [cart], point_of_no_return: true")
+    serving = Serving(tmp_path, text)
+    serving.handovers = handing = Handing()
+    do(serving, "write", "rollback", force=True, because="nothing was shipped yet")
+    assert handing.forced
+
+
 def test_a_handover_that_fails_is_a_refusal(tmp_path: Path) -> None:
     serving = writing(tmp_path, "legacy")
     serving.handovers = Handing(MoveRefused("the service does not answer", "start it"))
