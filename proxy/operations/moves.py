@@ -103,8 +103,7 @@ def _plan(plane: MovingPlane, snapshot: Snapshot, order: Order, result: Result) 
     steps: list[Step] = []
     for route in chosen.routes:
         try:
-            if route.name in busy:
-                raise MoveRefused("a handover of it is under way", "see how far it is: strangler status")
+            _refuse_busy(route.name, busy)
             found = step(route, order.wish, snapshot, resting.get(route.name))
         except MoveRefused as refused:
             if chosen.alone or order.wish.verb is not Verb.ROLLBACK:
@@ -116,6 +115,11 @@ def _plan(plane: MovingPlane, snapshot: Snapshot, order: Order, result: Result) 
         else:
             result.left.append(Left(route.name, f"is at {found.after.stage} already"))
     return steps
+
+
+def _refuse_busy(name: str, busy: frozenset[str]) -> None:
+    if name in busy:
+        raise MoveRefused("a handover of it is under way", "see how far it is: strangler status")
 
 
 def _chosen(snapshot: Snapshot, order: Order) -> Chosen:
