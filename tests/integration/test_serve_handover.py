@@ -147,7 +147,7 @@ GET = b"GET /orders/1 HTTP/1.1\r\nHost: shop\r\n\r\n"
 
 def test_writes_wait_and_are_answered_by_the_side_that_owns_then(server: Server, rows: Rows) -> None:
     client, piped, eager, gone = (Client(server) for _ in range(4))
-    piped.sends(GET).reads(b"200 OK")
+    piped.sends(GET).reads(b"200 OK", b"}")
     with handing_over(server, rows) as process:
         client.sends(post(b"one"))
         piped.sends(post(b"two") + GET)

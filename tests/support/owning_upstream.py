@@ -1,6 +1,7 @@
 """An upstream that owns an entity or not, as a monolith or a service would: for handovers without a shop.
 
-Its two sides share their rows, so that what one writes the other has heard at once. `gate` lets a fence wait, `owning` a call to own.
+Its two sides share their rows, so that what one writes the other has heard at once. `gate` lets a fence wait, and
+`owning` a call to own.
 """
 
 import json
