@@ -52,7 +52,7 @@ def running(
 def rows(sides: tuple[Rows, dict[str, str]]) -> Iterator[Rows]:
     sides[0].reset()
     yield sides[0]
-    sides[0].gate.set()
+    sides[0].open()
     while Client.opened:
         Client.opened.pop().close()
 
@@ -85,13 +85,13 @@ def handing_over(server: Server, rows: Rows, *options: str) -> Iterator["subproc
         assert rows.fencing.wait(30), "nobody was fenced"
         yield process
     finally:
-        rows.gate.set()
+        rows.open()
         process.communicate(timeout=40)
 
 
 def end_of(process: "subprocess.Popen[str]", rows: Rows) -> dict[str, object]:
     """Let it go on; how it ended."""
-    rows.gate.set()
+    rows.open()
     output, errors = process.communicate(timeout=40)
     assert output, errors
     found: dict[str, object] = json.loads(output.splitlines()[-1])
@@ -147,7 +147,7 @@ GET = b"GET /orders/1 HTTP/1.1\r\nHost: shop\r\n\r\n"
 
 def test_writes_wait_and_are_answered_by_the_side_that_owns_then(server: Server, rows: Rows) -> None:
     client, piped, eager, gone = (Client(server) for _ in range(4))
-    piped.sends(GET).reads(b"200 OK")
+    piped.sends(GET).reads(b"200 OK", b"}")
     with handing_over(server, rows) as process:
         client.sends(post(b"one"))
         piped.sends(post(b"two") + GET)
@@ -188,6 +188,7 @@ def test_a_side_that_does_not_stop_in_time_keeps_writing_and_who_waited_is_told_
     running: tuple[Server, dict[str, str]], rows: Rows
 ) -> None:
     server = put(running, hold=SHORT)
+    rows.owning.clear()
     with handing_over(server, rows) as process:
         client = Client(server).sends(post(b"one"))
         assert b"hold_expired" in client.reads(b" 503 ", b"Retry-After: 1", b"hold_expired", b"}")

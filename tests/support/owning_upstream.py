@@ -1,6 +1,7 @@
 """An upstream that owns an entity or not, as a monolith or a service would: for handovers without a shop.
 
-Its two sides share their rows, so that what one writes the other has heard at once. `gate` lets a fence wait.
+Its two sides share their rows, so that what one writes the other has heard at once. `gate` lets a fence wait, and
+`owning` a call to own.
 """
 
 import json
@@ -23,11 +24,17 @@ class Rows:
     written: dict[str, list[str]] = field(default_factory=lambda: {"legacy": [], "service": []})
     lock: threading.Lock = field(default_factory=threading.Lock)
     gate: threading.Event = field(default_factory=threading.Event)
+    owning: threading.Event = field(default_factory=threading.Event)
     fencing: threading.Event = field(default_factory=threading.Event)
 
     def reset(self) -> None:
         self.__init__()  # type: ignore[misc]
+        self.open()
+
+    def open(self) -> None:
+        """Let everybody go on who waits."""
         self.gate.set()
+        self.owning.set()
 
     def status(self, side: str) -> dict[str, Any]:
         other = "service" if side == "legacy" else "legacy"
@@ -100,6 +107,8 @@ class _Handler(BaseHTTPRequestHandler):
         if verb == "fence":
             rows.fencing.set()
             rows.gate.wait(30)
+        else:
+            rows.owning.wait(30)
         if rows.move(side, side if verb == "own" else other, epoch):
             self._answer(200, {"entities": {"order": rows.status(side)}})
         else:
@@ -124,7 +133,7 @@ class _Handler(BaseHTTPRequestHandler):
 def both_sides() -> Iterator[tuple[Rows, dict[str, str]]]:
     """Their rows, and their URLs by side."""
     rows = Rows()
-    rows.gate.set()
+    rows.open()
     sides = {side: OwningUpstream(side, rows) for side in ("legacy", "service")}
     threads = [threading.Thread(target=each.serve_forever, args=(0.05,)) for each in sides.values()]
     for thread in threads:
@@ -132,7 +141,7 @@ def both_sides() -> Iterator[tuple[Rows, dict[str, str]]]:
     try:
         yield rows, {side: each.url for side, each in sides.items()}
     finally:
-        rows.gate.set()
+        rows.open()
         for each in sides.values():
             each.shutdown()
             each.server_close()
