@@ -179,6 +179,7 @@ def _said(code: int) -> str:
 
 def _end_with_demo() -> None:
     """In the child, before it becomes its program: be told to end when the demo ends, however it does."""
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # the demo's own handler would swallow what comes before the program
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
         if os.getppid() == 1:

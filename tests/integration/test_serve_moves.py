@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import threading
@@ -13,6 +14,9 @@ from typing import Any
 import pytest
 
 from tests.support.server import Answer, NamedUpstream, Server, ask, cli, serving
+
+OVER: dict[str, Any] = {"to": "cutover", "force": True, "because": "it is time"}
+"""Nothing was compared here, so every gate of a promotion is unmeasured: somebody has to insist."""
 
 
 @dataclass
@@ -92,10 +96,10 @@ def at_once(*calls: Any) -> list[Answer]:
 
 def test_a_move_by_call_holds_in_every_worker_when_it_returns(shop: Shop) -> None:
     for verb, body, side, line in [
-        ("promote", {"to": "cutover"}, "service", "    stage: cutover      # for now"),
+        ("promote", OVER, "service", "    stage: cutover      # for now"),
         ("rollback", {}, "monolith", "    stage: legacy      # for now"),
         ("shadow", {}, "monolith", "    stage: shadow      # for now"),
-        ("promote", {"to": "cutover", "because": "equal"}, "service", "    stage: cutover      # for now"),
+        ("promote", {**OVER, "because": "equal"}, "service", "    stage: cutover      # for now"),
         ("rollback", {"to": "shadow"}, "monolith", "    stage: shadow      # for now"),
     ]:
         answer = shop.server.move("cart", verb, **body)
@@ -110,7 +114,7 @@ def test_a_move_by_call_holds_in_every_worker_when_it_returns(shop: Shop) -> Non
 
 
 def test_a_move_by_command_says_what_changed(shop: Shop) -> None:
-    done = shop.server.cli("promote", "cart", "--to", "cutover", "--because", "it is time")
+    done = shop.server.cli("promote", "cart", "--to", "cutover", "--force", "--because", "it is time")
     assert (done.returncode, done.stdout.splitlines()[0]) == (0, "cart  legacy → cutover")
     assert "+    stage: cutover      # for now" in done.stdout
     assert "next: strangler status" in done.stderr
@@ -121,7 +125,7 @@ def test_a_move_by_command_says_what_changed(shop: Shop) -> None:
     assert [each["route"] for each in json.loads(everything.stdout)["moves"]] == ["cart"]
     assert shop.sides() == {"monolith"}
     history = shop.server.cli("history", "cart")
-    assert "cutover → legacy  rollback  operator (" in history.stdout
+    assert re.search(r"cutover → legacy +rollback +operator \(", history.stdout)
     group = shop.server.cli("promote", "--group", "shop")
     assert group.stdout.splitlines()[:2] == ["cart  legacy → shadow", "stock  legacy → shadow"]
     assert shop.server.cli("retire", "cart").returncode == 4
@@ -136,7 +140,7 @@ def test_a_stale_revision_is_refused(shop: Shop) -> None:
 
 
 def test_of_two_promotions_at_once_one_wins_or_they_follow_each_other_and_none_is_lost(shop: Shop) -> None:
-    answers = at_once(*[lambda: shop.server.move("cart", "promote", to="cutover")] * 2)
+    answers = at_once(*[lambda: shop.server.move("cart", "promote", **OVER)] * 2)
     statuses = sorted(answer.status for answer in answers)
     assert statuses in ([200, 200], [200, 409])
     assert [answer.json().get("changed") for answer in answers].count(True) == 1
@@ -149,7 +153,7 @@ def test_what_a_person_edits_meanwhile_is_kept(shop: Shop) -> None:
     shop.server.file.write_text(
         shop.text.replace("everybody uses", "everybody needs").replace("GET /stock", "GET /store")
     )
-    assert shop.server.move("cart", "promote", to="cutover").status == 200
+    assert shop.server.move("cart", "promote", **OVER).status == 200
     text = shop.server.file.read_text()
     assert "everybody needs" in text
     assert "GET /store" in text
@@ -158,7 +162,7 @@ def test_what_a_person_edits_meanwhile_is_kept(shop: Shop) -> None:
 
 
 def test_a_broken_file_holds_up_a_promotion_and_not_a_rollback(shop: Shop) -> None:
-    shop.server.move("cart", "promote", to="cutover")
+    shop.server.move("cart", "promote", **OVER)
     shop.server.file.write_text(shop.server.file.read_text().replace("to: service        #", "to: servise        #"))
     assert shop.server.move("stock", "promote").status == 409
     answer = shop.server.move("cart", "rollback")
@@ -171,7 +175,7 @@ def test_a_broken_file_holds_up_a_promotion_and_not_a_rollback(shop: Shop) -> No
 
 
 def test_a_damaged_ledger_is_set_aside_and_the_rollback_stands(shop: Shop) -> None:
-    shop.server.move("cart", "promote", to="cutover")
+    shop.server.move("cart", "promote", **OVER)
     shop.ledger().write_bytes(shop.ledger().read_bytes().replace(b'"cart"', b'"card"'))
     assert shop.server.cli("history").returncode == 1
     answer = shop.server.move("cart", "rollback")
@@ -257,9 +261,7 @@ def test_on_a_full_disk_a_rollback_holds_and_everybody_is_told(
             assert server.file.read_text() == text
             assert shop.overrides()[0]["survives"] != "every restart"
             (tmp_path / "filler").unlink()
-            assert server.move("cart", "promote", to="cutover").json()["notes"] == [
-                "no gate was asked: nothing measures here"
-            ]
+            assert server.move("cart", "promote", **OVER).json()["notes"] == []
             assert server.move("cart", "rollback").json()["override"] is False
             assert (server.file.read_text(), shop.overrides()) == (
                 text.replace("stage: cutover      #", "stage: legacy      #"),

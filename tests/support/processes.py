@@ -153,4 +153,5 @@ def running(
 
 
 def _end_with_parent() -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # one that comes before the program must not be lost on a handler
     _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
