@@ -14,6 +14,10 @@ class Fault(StrEnum):
     NONE = "none"
     ERRORS = "errors"
     WRONG = "wrong"
+    SLOW = "slow"
+
+
+SLOW_S = 0.2
 
 
 class TurningShop:
@@ -55,4 +59,7 @@ class _Connection(asyncio.Protocol):
         self._held += data
         while b"\r\n\r\n" in self._held:
             _, _, self._held = self._held.partition(b"\r\n\r\n")
-            self._transport.write(self._shop.answer())
+            if self._shop.fault is Fault.SLOW:
+                asyncio.get_running_loop().call_later(SLOW_S, self._transport.write, self._shop.answer())
+            else:
+                self._transport.write(self._shop.answer())
