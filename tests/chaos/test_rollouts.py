@@ -10,7 +10,7 @@ from tests.support.turning_shop import Fault
 pytestmark = pytest.mark.anyio
 
 PLAN = Plan(
-    samples=30, steps=(1, 5, 25, 50, 100), window=10.0, clients=6, rate=60.0, patience=240.0, latency="<= legacy * 1.5"
+    samples=15, steps=(1, 5, 25, 50, 100), window=10.0, clients=6, rate=60.0, patience=240.0, latency="<= legacy * 1.5"
 )
 LOOK_S = 3.0
 
