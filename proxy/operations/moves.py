@@ -87,7 +87,9 @@ async def move(plane: MovingPlane, order: Order) -> dict[str, Any]:
         if order.dry_run:
             await _preview(mover, order, steps, result)
         elif alone:
-            result.add(await mover.move([_move(each, order, result) for each in alone]), alone)
+            back = order.wish.verb is Verb.ROLLBACK
+            moved = await mover.move([_move(each, order, result) for each in alone], from_anywhere=back)
+            result.add(moved, alone)
     except MoveRefused as refused:
         raise _refusal(refused) from refused
     if not order.dry_run:
