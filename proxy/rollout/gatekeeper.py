@@ -21,8 +21,8 @@ from proxy.rollout.checks import Matches, Measured, Unknown, check, unmeasured
 from proxy.rollout.ports import GateReading, position
 from proxy.rollout.prometheus import Numbers
 
-MEASURED: Final = frozenset({Stage.SHADOW, Stage.CANARY, Stage.CUTOVER})
-"""Stages with something to measure."""
+MEASURED: Final = frozenset({Stage.SHADOW, Stage.CANARY})
+"""Stages from which gates are asked whether a route may go on."""
 
 
 class Sources(Protocol):
@@ -60,12 +60,14 @@ class Measurer:
 
     def follow(self, routes: Iterable[Route]) -> None:
         """Measure these from now on. A route that has changed its stage, or was resumed, begins anew."""
-        before, self._routes = self._routes, {route.name: route for route in routes if route.stage in MEASURED}
+        before, routes = self._routes, tuple(routes)
+        stages = {route.name: route.stage for route in routes}
+        self._routes = {route.name: route for route in routes if route.stage in MEASURED}
         moved = {name for name, route in self._routes.items() if name in before and _begins_anew(before[name], route)}
         windows = {name: route.moving.gates.window.total_seconds() for name, route in self._routes.items()}
         self._windows.follow({name: seconds for name, seconds in windows.items() if name not in moved})
         self._windows.follow(windows)
-        for name in [name for name in self.baselines if name not in self._routes]:
+        for name in [name for name in self.baselines if stages.get(name) not in (*MEASURED, Stage.CUTOVER)]:
             del self.baselines[name]
 
     def look(self) -> None:

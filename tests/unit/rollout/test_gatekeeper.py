@@ -151,9 +151,18 @@ def test_when_all_users_are_at_the_service_the_monoliths_last_answers_are_compar
     assert world.measurer.baselines["r"].requests == 1000  # of when it last answered all it was to
     world.moves(stage=Stage.CUTOVER)
     world.passes(12)
+    world.moves(stage=Stage.CANARY)
+    world.passes(12)
     assert world.read()["error_rate"].outcome is Outcome.PASS
     world.moves(stage=Stage.LEGACY)
     assert world.measurer.baselines == {}
+
+
+def test_at_cutover_nothing_is_added_up_any_more(world: World) -> None:
+    world.moves(stage=Stage.CUTOVER)
+    world.totals = lambda: pytest.fail("nobody asks for it")  # type: ignore[method-assign]
+    world.passes(1)
+    assert world.read()["error_rate"].why == "nothing is measured at cutover"
 
 
 def test_without_such_answers_it_cannot_be_measured() -> None:
