@@ -11,7 +11,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
-from proxy.comparison.state_file import set_aside
+from proxy.config.aside import set_aside
 from proxy.control.folder import write_durably
 from proxy.rollout.overrides import Override, decode, encode
 
