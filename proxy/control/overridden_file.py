@@ -12,7 +12,8 @@ from proxy.config.model import Snapshot
 from proxy.config.source import load_content, read_content
 from proxy.control.override_store import Kept, OverrideStore
 from proxy.observability.log import Log
-from proxy.rollout.overrides import Override, apply, bases, sort_out
+from proxy.rollout.overrides import Override, apply, bases, place_base, sort_out
+from proxy.rollout.ports import position
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +85,10 @@ class OverriddenFile:
 
     def beside(self, serving: Snapshot) -> Snapshot:
         """What is to serve while the file cannot: the last good one, or `serving` if none was read, with overrides."""
-        found = bases(self.current.content.decode()) if self.current else {}
+        if self.current:
+            found = bases(self.current.content.decode())
+        else:
+            found = {route.name: place_base(position(route)) for route in serving.routes}
         self.overrides = tuple(
             each if each.base else replace(each, base=found.get(each.route, "")) for each in self.overrides
         )
@@ -96,7 +100,9 @@ class OverriddenFile:
         They hold from the next load on, or in what `beside` gives; `keep` makes them outlive this process.
         """
         gone = {*without, *(each.route for each in added)}
-        self.overrides = (*(each for each in self.overrides if each.route not in gone), *added)
+        known = {} if self.current else {each.route: each.base for each in self.overrides}  # of what the file said last
+        bound = [replace(each, base=each.base or known.get(each.route, "")) for each in added]
+        self.overrides = (*(each for each in self.overrides if each.route not in gone), *bound)
 
     def keep(self) -> None:
         """Writes them down, as well as it goes."""
