@@ -16,7 +16,7 @@ from proxy.config.errors import Problem
 from proxy.config.model import Snapshot
 from proxy.control.edited_file import Edited, edit, positions, put_back, write
 from proxy.control.overridden_file import OverriddenFile
-from proxy.control.override_store import Kept
+from proxy.control.override_store import Survives
 from proxy.observability.log import Log
 from proxy.rollout import ledger
 from proxy.rollout.file_edit import unified
@@ -161,7 +161,8 @@ class FileMover:
         routes = [each.route for each in moves]
         self._log.failure("moved_beside_the_file", routes=routes, why=why, survives=self._file.kept.value)
         beside = f"it holds beside the file, as drift: {why}"
-        lost = [] if self._file.kept is Kept.STATE else [f"it survives {self._file.kept.value}: it could not be kept"]
+        kept = self._file.kept
+        lost = [] if kept is Survives.STATE else [f"it survives {kept.value}: it could not be kept"]
         return [beside, *lost, *_late(result)]
 
     # In the ledger

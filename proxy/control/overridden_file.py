@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from proxy import clock
 from proxy.config.model import Snapshot
 from proxy.config.source import load_content, read_content
-from proxy.control.override_store import Kept, OverrideStore
+from proxy.control.override_store import OverrideStore, Survives
 from proxy.observability.log import Log
 from proxy.rollout.overrides import Override, apply, bases, place_base, sort_out
 from proxy.rollout.ports import position
@@ -47,7 +47,7 @@ class OverriddenFile:
         self._store: OverrideStore | None = None
         self.current: Read | None = None  # None until a good file has been taken
         self.overrides: tuple[Override, ...] = ()
-        self.kept = Kept.STATE
+        self.kept = Survives.STATE
 
     def load(self) -> Snapshot:
         """What is to serve, by the file as it is now. Raises ConfigError."""
@@ -109,6 +109,6 @@ class OverriddenFile:
         if self._store is None:
             return
         self.kept = self._store.write(self.overrides)
-        if self.kept is not Kept.STATE:
+        if self.kept is not Survives.STATE:
             routes = [each.route for each in self.overrides]
             self._log.failure("overrides_not_kept", routes=routes, survive=self.kept.value)
