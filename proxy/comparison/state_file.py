@@ -11,6 +11,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
+from proxy.config.aside import set_aside
+
 FILE: Final = "state.db"
 
 MAX_FILE_BYTES: Final = 256 * 1024 * 1024  # SQLite itself keeps to it, whatever retention forgets
@@ -95,10 +97,9 @@ def open_for_reading(path: Path) -> sqlite3.Connection:
     return connection
 
 
-def set_aside(path: Path, now: datetime) -> Path:
+def set_state_aside(path: Path, now: datetime) -> Path:
     """Moves a damaged file out of the way, and removes the oldest of those moved before. Raises OSError."""
-    kept = path.with_name(f"{path.name}.broken-{now:%Y%m%dT%H%M%S%fZ}")
-    path.rename(kept)
+    kept = set_aside(path, now)
     for suffix in ("-wal", "-shm"):
         with contextlib.suppress(FileNotFoundError):
             path.with_name(path.name + suffix).rename(kept.with_name(kept.name + suffix))

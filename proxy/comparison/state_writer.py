@@ -15,7 +15,7 @@ from proxy import clock
 from proxy.comparison import retention
 from proxy.comparison.capture_format import encode
 from proxy.comparison.difference import shown
-from proxy.comparison.state_file import Damaged, LaterVersion, is_damage, open_state, set_aside
+from proxy.comparison.state_file import Damaged, LaterVersion, is_damage, open_state, set_state_aside
 from proxy.comparison.tally import COMPARED, Judged, Tally
 from proxy.observability.log import Log
 from proxy.wire.exchange import Exchange
@@ -96,7 +96,7 @@ class StateWriter:
             self._tally.known.setdefault((route, rules), set()).add((path, kind))
 
     def _set_aside(self, why: str) -> None:
-        kept = set_aside(self._path, self._now())
+        kept = set_state_aside(self._path, self._now())
         self._log.failure("state_set_aside", file=str(self._path), kept_as=str(kept), detail=why)
 
     def _commit(self, connection: sqlite3.Connection, batch: list[Judged]) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from proxy import clock
+from proxy.config.aside import set_aside
 from proxy.control.folder import write_durably
 from proxy.observability.log import Log
 from proxy.rollout.handover import Record, record_from
@@ -64,14 +65,11 @@ class HandoverFile:
 
     def write(self, kept: Kept) -> None:
         """Raises OSError; what was written before is then still there."""
-        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         write_durably(self._path, json.dumps(_as_json(kept), indent=1).encode())
 
     def _set_aside(self, error: Exception) -> None:
-        broken = self._path.with_name(f"{FILE}.broken-{clock.now():%Y%m%dT%H%M%S}")
         try:
-            self._path.replace(broken)
-            kept_as = str(broken)
+            kept_as = str(set_aside(self._path, clock.now()))
         except OSError as failure:
             kept_as = f"nowhere: {failure.strerror}"
         effect = "both sides say who writes; strangler handover takes up what was not finished"

@@ -16,12 +16,13 @@ from proxy.config.errors import Problem
 from proxy.config.model import Snapshot
 from proxy.control.edited_file import Edited, edit, positions, put_back, write
 from proxy.control.overridden_file import OverriddenFile
-from proxy.control.override_store import Kept
+from proxy.control.override_store import Survives
 from proxy.observability.log import Log
 from proxy.rollout import ledger
 from proxy.rollout.file_edit import unified
+from proxy.rollout.moves import told
 from proxy.rollout.overrides import Override
-from proxy.rollout.ports import Move, Moved, MoveRefused
+from proxy.rollout.ports import Move, Moved, MoveRefused, position
 
 
 class _Reload(Protocol):
@@ -73,33 +74,51 @@ class FileMover:
             raise MoveRefused(edited.why_not)
         return await asyncio.to_thread(unified, edited.before, edited.text, self._file.path)
 
-    async def move(self, moves: Sequence[Move]) -> Moved:
-        """All of them at once. Returns when every connected worker goes by them. Raises MoveRefused."""
+    async def move(self, moves: Sequence[Move], *, from_anywhere: bool = False) -> Moved:
+        """All of them at once. Returns when every connected worker goes by them. Raises MoveRefused.
+
+        `from_anywhere`: a route that has moved in the meantime comes back from where it is now.
+        """
         async with self._one_at_a_time:
-            self._check_places(moves)
-            edited, notes = await asyncio.to_thread(write, self._file, moves), list[str]()
+            moves, notes = self._from_here(moves, from_anywhere)
+            if not moves:
+                return Moved(self._serving.active.snapshot.revision, "", notes=tuple(notes))
+            edited, more = await asyncio.to_thread(write, self._file, moves), list[str]()
             if not edited.why_not:
-                edited, notes = await self._serve(moves, edited)
+                edited, more = await self._serve(moves, edited)
             if edited.why_not:
-                notes = await self._hold_beside(moves, edited.why_not)
+                more = await self._hold_beside(moves, edited.why_not)
                 moves = [replace(each, evidence={**each.evidence, "beside_the_file": edited.why_not}) for each in moves]
             revision = self._serving.active.snapshot.revision
             for each in moves:
                 places = {"before": ledger.place_as_json(each.before), "after": ledger.place_as_json(each.after)}
                 self._log.info("moved", route=each.route, verb=each.verb, who=each.who, revision=revision, **places)
-            notes += await asyncio.to_thread(self._note_down, moves, revision)
+            notes += [*more, *await asyncio.to_thread(self._note_down, moves, revision)]
             diff = await asyncio.to_thread(unified, edited.before, edited.text, self._file.path)
             return Moved(revision, diff, override=bool(edited.why_not), notes=tuple(notes))
 
     # What must hold
 
-    def _check_places(self, moves: Sequence[Move]) -> None:
-        here = positions(self._serving.active.snapshot)
+    def _from_here(self, moves: Sequence[Move], from_anywhere: bool) -> tuple[list[Move], list[str]]:
+        """The moves from where their routes are by now, and what is to be told of that. Raises MoveRefused.
+
+        One that is there already needs none. One that writes holds to its place: its writing may have moved with it.
+        """
+        routes = {route.name: route for route in self._serving.active.snapshot.routes}
+        found, notes = list[Move](), list[str]()
         for each in moves:
-            if here.get(each.route) != each.before:
-                raise MoveRefused(
-                    f'route "{each.route}" has moved in the meantime', "look where it stands, and try again"
-                )
+            route = routes.get(each.route)
+            now = position(route) if route else None
+            if now == each.before:
+                found.append(each)
+                continue
+            if not (from_anywhere and each.is_back) or (route and route.moving.writes):
+                hint = "look where it stands, and try again"
+                raise MoveRefused(f'route "{each.route}" has moved in the meantime', hint)
+            notes.append(f'route "{each.route}" had moved in the meantime: {told(now) if now else "it is gone"}')
+            rebased = replace(each, before=now, after=replace(each.after, paused=now.paused)) if now else None
+            found += [rebased] if rebased and rebased.is_back else []
+        return found, notes
 
     def _has_arrived(self, moves: Sequence[Move]) -> bool:
         here = positions(self._serving.active.snapshot)
@@ -141,24 +160,25 @@ class FileMover:
         await asyncio.to_thread(self._file.keep)
         routes = [each.route for each in moves]
         self._log.failure("moved_beside_the_file", routes=routes, why=why, survives=self._file.kept.value)
-        told = f"it holds beside the file, as drift: {why}"
-        lost = [] if self._file.kept is Kept.STATE else [f"it survives {self._file.kept.value}: it could not be kept"]
-        return [told, *lost, *_late(result)]
+        beside = f"it holds beside the file, as drift: {why}"
+        kept = self._file.kept
+        lost = [] if kept is Survives.STATE else [f"it survives {kept.value}: it could not be kept"]
+        return [beside, *lost, *_late(result)]
 
     # In the ledger
 
     def _note_down(self, moves: Sequence[Move], revision: str) -> list[str]:
         path = Path(self._serving.active.snapshot.state_dir, ledger.FILE)
-        now, told = clock.now(), list[str]()
+        now, notes = clock.now(), list[str]()
         try:
             ledger.append(
-                path, [ledger.entry_of(each, revision, now) for each in moves], broken_at=now, tell=told.append
+                path, [ledger.entry_of(each, revision, now) for each in moves], broken_at=now, tell=notes.append
             )
         except ledger.LedgerUnwritable as error:
-            told.append(f"the move stands, and is not in the ledger: {error}")
-        for said in told:
+            notes.append(f"the move stands, and is not in the ledger: {error}")
+        for said in notes:
             self._log.failure("ledger", detail=said, routes=[each.route for each in moves])
-        return told
+        return notes
 
 
 def _late(result: _Reload) -> list[str]:

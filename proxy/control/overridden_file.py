@@ -10,9 +10,10 @@ from dataclasses import dataclass, replace
 from proxy import clock
 from proxy.config.model import Snapshot
 from proxy.config.source import load_content, read_content
-from proxy.control.override_store import Kept, OverrideStore
+from proxy.control.override_store import OverrideStore, Survives
 from proxy.observability.log import Log
-from proxy.rollout.overrides import Override, apply, bases, sort_out
+from proxy.rollout.overrides import Override, apply, bases, place_base, sort_out
+from proxy.rollout.ports import position
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,7 @@ class OverriddenFile:
         self._store: OverrideStore | None = None
         self.current: Read | None = None  # None until a good file has been taken
         self.overrides: tuple[Override, ...] = ()
-        self.kept = Kept.STATE
+        self.kept = Survives.STATE
 
     def load(self) -> Snapshot:
         """What is to serve, by the file as it is now. Raises ConfigError."""
@@ -84,7 +85,10 @@ class OverriddenFile:
 
     def beside(self, serving: Snapshot) -> Snapshot:
         """What is to serve while the file cannot: the last good one, or `serving` if none was read, with overrides."""
-        found = bases(self.current.content.decode()) if self.current else {}
+        if self.current:
+            found = bases(self.current.content.decode())
+        else:
+            found = {route.name: place_base(position(route)) for route in serving.routes}
         self.overrides = tuple(
             each if each.base else replace(each, base=found.get(each.route, "")) for each in self.overrides
         )
@@ -96,13 +100,15 @@ class OverriddenFile:
         They hold from the next load on, or in what `beside` gives; `keep` makes them outlive this process.
         """
         gone = {*without, *(each.route for each in added)}
-        self.overrides = (*(each for each in self.overrides if each.route not in gone), *added)
+        known = {} if self.current else {each.route: each.base for each in self.overrides}  # of what the file said last
+        bound = [replace(each, base=each.base or known.get(each.route, "")) for each in added]
+        self.overrides = (*(each for each in self.overrides if each.route not in gone), *bound)
 
     def keep(self) -> None:
         """Writes them down, as well as it goes."""
         if self._store is None:
             return
         self.kept = self._store.write(self.overrides)
-        if self.kept is not Kept.STATE:
+        if self.kept is not Survives.STATE:
             routes = [each.route for each in self.overrides]
             self._log.failure("overrides_not_kept", routes=routes, survive=self.kept.value)

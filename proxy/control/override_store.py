@@ -11,7 +11,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
-from proxy.comparison.state_file import set_aside
+from proxy.config.aside import set_aside
 from proxy.control.folder import write_durably
 from proxy.rollout.overrides import Override, decode, encode
 
@@ -19,7 +19,7 @@ FILE: Final = "overrides.json"
 MAX_BYTES: Final = 16 * 1024 * 1024
 
 
-class Kept(StrEnum):
+class Survives(StrEnum):
     """What overrides outlive."""
 
     STATE = "every restart"
@@ -43,10 +43,10 @@ class OverrideStore:
             return _read(self._private, now, tell)
         return _read(self._state, now, tell)
 
-    def write(self, overrides: Sequence[Override]) -> Kept:
+    def write(self, overrides: Sequence[Override]) -> Survives:
         """Keeps them as well as it goes."""
         if not overrides and not self._state.exists() and not (self._private and self._private.exists()):
-            return Kept.STATE  # most servers never have one, and leave no file
+            return Survives.STATE  # most servers never have one, and leave no file
         data = encode(overrides)
         try:
             write_durably(self._state, data)
@@ -55,16 +55,16 @@ class OverrideStore:
         if self._private is not None:
             with contextlib.suppress(OSError):
                 self._private.unlink(missing_ok=True)
-        return Kept.STATE
+        return Survives.STATE
 
-    def _write_private(self, data: bytes) -> Kept:
+    def _write_private(self, data: bytes) -> Survives:
         if self._private is None:
-            return Kept.MEMORY
+            return Survives.MEMORY
         try:
             write_durably(self._private, data)
         except OSError:
-            return Kept.MEMORY
-        return Kept.PRIVATE
+            return Survives.MEMORY
+        return Survives.PRIVATE
 
 
 def _read(path: Path, now: datetime | None, tell: Callable[[str], None]) -> tuple[Override, ...]:

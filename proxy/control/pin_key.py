@@ -5,10 +5,10 @@ for this one start. Workers read their copy in the private folder. It is never p
 """
 
 import contextlib
-import os
 import secrets
 from pathlib import Path
 
+from proxy.control.folder import write_durably
 from proxy.observability.log import Log
 from proxy.routing.pin import KEY_BYTES
 
@@ -23,7 +23,7 @@ def prepare_pin_key(state_dir: str, folder: str, log: Log) -> None:
         key = secrets.token_bytes(KEY_BYTES)
         hint = "users who have just written may be answered by the other side once, right after a restart"
         log.warning("no_pin_key", file=str(Path(state_dir, FILE)), problem=error.strerror or str(error), effect=hint)
-    _write(Path(folder, FILE), key)
+    write_durably(Path(folder, FILE), key)
 
 
 def read_pin_key(folder: str) -> bytes:
@@ -37,18 +37,6 @@ def _ensure(path: Path) -> bytes:
         key = path.read_bytes()
         if len(key) == KEY_BYTES:
             return key
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     key = secrets.token_bytes(KEY_BYTES)
-    _write(path, key)
+    write_durably(path, key)
     return key
-
-
-def _write(path: Path, key: bytes) -> None:
-    """Whole, or not at all: another process may read it at any time."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    with contextlib.suppress(FileNotFoundError):
-        temporary.unlink()  # of a start that was killed, and had our number
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(key)
-    temporary.replace(path)

@@ -5,13 +5,14 @@ over. A file that cannot be written is told once; meanwhile all is in memory.
 """
 
 import json
-import os
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
 from proxy import clock
+from proxy.config.aside import set_aside
+from proxy.control.folder import write_durably
 from proxy.rollout.progress import Progress, as_json, from_json
 
 FILE: Final = "rollouts.json"
@@ -46,7 +47,7 @@ class RolloutsFile:
 
     def save(self, progress: Mapping[str, Progress]) -> None:
         try:
-            self._write(as_json(progress))
+            write_durably(self._path, json.dumps(as_json(progress)).encode())  # only who holds the lease writes
         except OSError as error:
             why = error.strerror or str(error)
             if self.failing is None:
@@ -58,19 +59,10 @@ class RolloutsFile:
             self._log.info("rollouts_written_again", file=str(self._path))
             self.failing = None
 
-    def _write(self, content: dict[str, Any]) -> None:
-        self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        temporary = self._path.with_name(f".{FILE}.new")  # only who holds the lease writes
-        with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
-            json.dump(content, file)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(self._path)
-
     def _set_aside(self, why: str) -> None:
-        kept = self._path.with_name(f"{FILE}.broken-{self._now():%Y%m%dT%H%M%S%fZ}")
+        kept = self._path
         try:
-            self._path.rename(kept)
+            kept = set_aside(self._path, self._now())
         except OSError as error:
-            why, kept = f"{why}; {error.strerror or error}", self._path
+            why = f"{why}; {error.strerror or error}"
         self._log.failure("rollouts_set_aside", file=str(self._path), kept_as=str(kept), detail=why)

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from proxy import clock
-from proxy.control.folder import write_atomically
+from proxy.config.aside import set_aside
+from proxy.control.folder import write_durably
 from proxy.inventory.observed import Observed
 from proxy.observability.log import Log
 
@@ -51,9 +52,9 @@ class TrafficKeeper:
         try:
             return read_traffic(self._path) or Observed(this_minute())
         except (OSError, ValueError) as error:
-            kept = self._path.with_name(f"{FILE}.broken-{clock.now():%Y%m%dT%H%M%S}")
+            kept = self._path
             with suppress(OSError):
-                self._path.rename(kept)
+                kept = set_aside(self._path, clock.now())
             self._log.failure("traffic_set_aside", file=str(self._path), kept=str(kept), detail=str(error))
             return Observed(this_minute())
 
@@ -64,7 +65,7 @@ class TrafficKeeper:
         data = json.dumps(self.observed.as_kept(), separators=(",", ":")).encode()
         self._news = False
         try:
-            await asyncio.to_thread(write_atomically, self._path, data)
+            await asyncio.to_thread(write_durably, self._path, data)
             self.problem = None
         except OSError as error:
             self._news = True

@@ -12,7 +12,7 @@ import logging
 from dataclasses import replace
 from typing import Final
 
-from proxy.forwarding.outcome import STATUS, UNABLE, Outcome
+from proxy.forwarding.outcome import OURS, STATUS, UNABLE, Outcome
 from proxy.forwarding.render import edit_answer, own_lines
 from proxy.forwarding.sticky import Visit
 from proxy.forwarding.tries import (
@@ -26,6 +26,7 @@ from proxy.forwarding.tries import (
     Tries,
 )
 from proxy.resilience.retry import IDEMPOTENT
+from proxy.routing.decision import Side
 from proxy.wire.head import SAFE
 from proxy.wire.problem import LocalAnswer, problem
 from proxy.wire.refusal import BadAnswer
@@ -238,6 +239,8 @@ class Exchange(Tries):
         answered = self.answered
         if not answered:
             self.status = STATUS[outcome]
+            if outcome in OURS:
+                self._count_as_ours()
         self._finish(outcome)
         if answered:
             self.client.abort()
@@ -250,11 +253,20 @@ class Exchange(Tries):
         answer = self.answer or self.plan.answer
         assert answer is not None
         self.status = answer.status
+        if self.answer is not None:
+            self._count_as_ours()
         self._finish(ANSWERED)
         if answer.status >= 400:
             explained = problem(answer.status, "retired", self.request_id.decode("ascii"))
             answer = replace(explained, lines=(*explained.lines, *answer.lines))
         self._answer_locally(answer)
+
+    def _count_as_ours(self) -> None:
+        """No side answers: gates must not take it for the service's answer, nor the inventory for the monolith's."""
+        plan, counters = self.plan, self.forwarder.counters
+        if not plan.quiet:
+            stats = counters.route(plan.decision.route, Side.NONE, plan.decision.reason)
+            self.plan = replace(plan, stats=stats)
 
     def _answer_locally(self, answer: LocalAnswer) -> None:
         if self.adds_lines:

@@ -91,5 +91,16 @@ REFUSALS = frozenset(
 )
 """The upstream was not asked at all."""
 
+OURS = frozenset(
+    {
+        Outcome.RATE_LIMITED,
+        Outcome.BODY_TOO_LARGE,
+        Outcome.BAD_REQUEST,
+        Outcome.BODY_TIMEOUT,
+        Outcome.OVERLOADED,
+    }
+)
+"""The client's doing, or ours: an answer that says nothing about the upstream, and does not count as its side's."""
+
 UNABLE = frozenset({502, 503, 504})
 """Statuses by which an endpoint says that it cannot serve. A 500 is an application's answer, the same from all."""

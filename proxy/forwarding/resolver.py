@@ -1,19 +1,23 @@
 """The addresses of one endpoint's host: one look-up at a time, remembered for a few seconds.
 
 A silent name server must not be asked once for every request, and its answer, also "there is none", serves all who
-wait for it.
+wait for it. Look-ups wait in threads of their own: what else a process does in threads never waits for a name server.
 """
 
 import asyncio
 import ipaddress
 import socket
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Final
 
 from proxy import clock
 
 REMEMBER_SECONDS: Final = 5.0
 REMEMBER_FAILURE_SECONDS: Final = 1.0
+
+_LOOK_UPS: Final = ThreadPoolExecutor(8, "look-up")
 
 
 class Resolver:
@@ -41,7 +45,8 @@ class Resolver:
 
     async def _ask(self) -> None:
         try:
-            found = await asyncio.get_running_loop().getaddrinfo(self._host, self._port, type=socket.SOCK_STREAM)
+            look_up = partial(socket.getaddrinfo, self._host, self._port, type=socket.SOCK_STREAM)
+            found = await asyncio.get_running_loop().run_in_executor(_LOOK_UPS, look_up)
             self._known = list(dict.fromkeys(str(address[0]) for *_, address in found))
             self._failure = None
             self._until = self._now() + REMEMBER_SECONDS

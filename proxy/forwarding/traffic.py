@@ -90,7 +90,8 @@ class Traffic:
                     seen.classes = classes
                     classes[exchange.status // 100] += 1
                     return
-        if not exchange.plan.quiet:
+        refused = exchange.plan.decision.side != stats.side  # by us, instead of the side that was to answer
+        if not exchange.plan.quiet and not refused:
             self._observe_another(exchange, seen)
 
     def _observe_another(self, exchange: Exchange, seen: Seen | None) -> None:

@@ -14,7 +14,7 @@ from proxy.config.errors import ConfigError
 from proxy.config.model import Route, Snapshot, Stage
 from proxy.config.moving import Canary
 from proxy.config.source import load_content, read_content
-from proxy.control.override_store import Kept, OverrideStore
+from proxy.control.override_store import OverrideStore, Survives
 from proxy.operations.errors import Code, OperationError
 from proxy.operations.positions import as_json
 from proxy.rollout.ledger import place_as_json
@@ -115,4 +115,4 @@ def _differing(before: Snapshot, after: Snapshot) -> list[str]:
 def _drift(snapshot: Snapshot, text: str) -> list[dict[str, Any]]:
     """What the last server kept beside the file, and still holds."""
     kept, _ = sort_out(OverrideStore(snapshot.state_dir, None).read(None, lambda _said: None), text, snapshot)
-    return [as_json(each, Kept.STATE.value) for each in kept]
+    return [as_json(each, Survives.STATE.value) for each in kept]

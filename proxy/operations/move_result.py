@@ -8,7 +8,7 @@ from proxy.operations.gates import as_json as gates_as_json
 from proxy.operations.orders import Order
 from proxy.rollout.choice import Left
 from proxy.rollout.ledger import place_as_json
-from proxy.rollout.moves import Step
+from proxy.rollout.moves import Way
 from proxy.rollout.ports import GateReading, Moved
 
 
@@ -17,7 +17,7 @@ class Result:
     """What came of an order, as it comes about."""
 
     revision: str
-    steps: list[Step] = field(default_factory=list)  # made, or to be made
+    ways: list[Way] = field(default_factory=list)  # made, or to be made
     left: list[Left] = field(default_factory=list)
     refused: list[Left] = field(default_factory=list)
     readings: dict[str, Sequence[GateReading]] = field(default_factory=dict)
@@ -25,11 +25,11 @@ class Result:
     notes: list[str] = field(default_factory=list)
     override: bool = False
 
-    def add(self, moved: Moved, steps: Sequence[Step]) -> None:
+    def add(self, moved: Moved, ways: Sequence[Way]) -> None:
         self.revision = moved.revision
-        self.steps += steps
+        self.ways += ways
         self.diffs += [moved.diff] if moved.diff else []
-        self.notes += [*moved.notes, *(f"{each.route.name}: {each.note}" for each in steps if each.note)]
+        self.notes += [*moved.notes, *(f"{each.route.name}: {each.note}" for each in ways if each.note)]
         self.override |= moved.override
 
     def as_json(self, order: Order) -> dict[str, Any]:
@@ -38,7 +38,7 @@ class Result:
             "revision": self.revision,
             "verb": order.wish.verb.value,
             "dry_run": order.dry_run,
-            "changed": bool(self.steps) and not order.dry_run,
+            "changed": bool(self.ways) and not order.dry_run,
             "override": self.override,
             "moves": [
                 {
@@ -47,7 +47,7 @@ class Result:
                     "to": place_as_json(each.after),
                     "by_handover": each.by_handover,
                 }
-                for each in self.steps
+                for each in self.ways
             ],
             "left": [{"route": each.route, "why": each.why} for each in self.left],
             "refused": [{"route": each.route, "why": each.why} for each in self.refused],

@@ -15,7 +15,7 @@ from proxy.operations.errors import Code, OperationError
 from proxy.operations.move_result import Result
 from proxy.operations.orders import Order, Scope
 from proxy.rollout.choice import Chosen, Left, NotThere, everything_out, of_group, one
-from proxy.rollout.moves import Step, kind_of, step
+from proxy.rollout.moves import Way, kind_of, way
 from proxy.rollout.ports import (
     Gatekeeper,
     Handovers,
@@ -81,40 +81,42 @@ async def move(plane: MovingPlane, order: Order) -> dict[str, Any]:
         raise OperationError(Code.REFUSED, message, data={"revision": snapshot.revision})
     result = Result(snapshot.revision)
     try:
-        steps = _plan(plane, snapshot, order, result)
-        await _ask_gates(plane, order, steps, result)
-        alone = [each for each in steps if not each.by_handover]
+        ways = _plan(plane, snapshot, order, result)
+        await _ask_gates(plane, order, ways, result)
+        alone = [each for each in ways if not each.by_handover]
         if order.dry_run:
-            await _preview(mover, order, steps, result)
+            await _preview(mover, order, ways, result)
         elif alone:
-            result.add(await mover.move([_move(each, order, result) for each in alone]), alone)
+            back = order.wish.verb is Verb.ROLLBACK
+            moved = await mover.move([_move(each, order, result) for each in alone], from_anywhere=back)
+            result.add(moved, alone)
     except MoveRefused as refused:
         raise _refusal(refused) from refused
     if not order.dry_run:
-        await _hand_over(plane, order, [each for each in steps if each.by_handover], result)
+        await _hand_over(plane, order, [each for each in ways if each.by_handover], result)
     return result.as_json(order)
 
 
-def _plan(plane: MovingPlane, snapshot: Snapshot, order: Order, result: Result) -> list[Step]:
+def _plan(plane: MovingPlane, snapshot: Snapshot, order: Order, result: Result) -> list[Way]:
     """What moves. A refusal is the answer, but where several come back: those that can do not wait for the others."""
     chosen = _chosen(snapshot, order)
     result.left += chosen.left
     resting, busy = _resting(plane), (plane.handovers or NOBODY).moving()
-    steps: list[Step] = []
+    ways: list[Way] = []
     for route in chosen.routes:
         try:
             _refuse_busy(route.name, busy)
-            found = step(route, order.wish, snapshot, resting.get(route.name))
+            found = way(route, order.wish, snapshot, resting.get(route.name))
         except MoveRefused as refused:
             if chosen.alone or order.wish.verb is not Verb.ROLLBACK:
                 raise MoveRefused(f'route "{route.name}": {refused.message}', refused.hint) from refused
             result.refused.append(_left(route.name, refused))
             continue
         if found.changes or order.respond:
-            steps.append(found)
+            ways.append(found)
         else:
             result.left.append(Left(route.name, f"is at {found.after.stage} already"))
-    return steps
+    return ways
 
 
 def _refuse_busy(name: str, busy: frozenset[str]) -> None:
@@ -138,9 +140,9 @@ def _resting(plane: MovingPlane) -> dict[str, Position]:
     return {route.name: position(route) for route in said.snapshot.routes} if said else {}
 
 
-async def _ask_gates(plane: MovingPlane, order: Order, steps: Sequence[Step], result: Result) -> None:
+async def _ask_gates(plane: MovingPlane, order: Order, ways: Sequence[Way], result: Result) -> None:
     """Raises OperationError (not met), with every gate that was asked, unless somebody insists."""
-    asked = [each for each in steps if order.wish.verb is Verb.PROMOTE and is_gated(each)]
+    asked = [each for each in ways if order.wish.verb is Verb.PROMOTE and is_gated(each)]
     if plane.gatekeeper is None:
         result.notes += ["no gate was asked: nothing measures here"] if asked else []
         return
@@ -154,7 +156,7 @@ async def _ask_gates(plane: MovingPlane, order: Order, steps: Sequence[Step], re
     raise OperationError(Code.NOT_MET, message, table, {"gates": result.gates()})
 
 
-def is_gated(found: Step) -> bool:
+def is_gated(found: Way) -> bool:
     """Whether the service is to answer more users, of a route on which the two sides could be compared before."""
     if reach(found.after) <= reach(found.before) or found.after.stage not in (Stage.CANARY, Stage.CUTOVER):
         return False
@@ -162,7 +164,7 @@ def is_gated(found: Step) -> bool:
     return kind == "reads" or (kind == "writes" and found.before.stage is Stage.SHADOW)
 
 
-def _move(found: Step, order: Order, result: Result) -> Move:
+def _move(found: Way, order: Order, result: Result) -> Move:
     readings = result.readings.get(found.route.name)
     evidence: dict[str, Any] = {} if readings is None else {"gates": [gates.as_json(each) for each in readings]}
     evidence |= {"forced": True} if order.wish.force else {}
@@ -172,28 +174,28 @@ def _move(found: Step, order: Order, result: Result) -> Move:
     )
 
 
-async def _preview(mover: FileMover, order: Order, steps: Sequence[Step], result: Result) -> None:
-    if not steps:
+async def _preview(mover: FileMover, order: Order, ways: Sequence[Way], result: Result) -> None:
+    if not ways:
         return
-    diff = await mover.preview([_move(each, order, result) for each in steps])
-    result.add(Moved(result.revision, diff), steps)
-    by_handover = [each.route.name for each in steps if each.by_handover]
+    diff = await mover.preview([_move(each, order, result) for each in ways])
+    result.add(Moved(result.revision, diff), ways)
+    by_handover = [each.route.name for each in ways if each.by_handover]
     result.notes += [f"{', '.join(by_handover)}: by a handover of what is written"] if by_handover else []
 
 
-async def _hand_over(plane: MovingPlane, order: Order, steps: Sequence[Step], result: Result) -> None:
+async def _hand_over(plane: MovingPlane, order: Order, ways: Sequence[Way], result: Result) -> None:
     """Raises OperationError, unless other routes have moved already: then the refusal is a part of the answer."""
-    if not steps:
+    if not ways:
         return
-    routes, to = [each.route for each in steps], steps[0].after.stage
+    routes, to = [each.route for each in ways], ways[0].after.stage
     handovers = plane.handovers or NOBODY
     try:
         moved = await handovers.hand_over(routes, to, order.who, order.because, force=order.wish.force)
-        result.add(moved, steps)
+        result.add(moved, ways)
     except MoveRefused as refused:
-        if not result.steps and not result.refused:
+        if not result.ways and not result.refused:
             raise _refusal(refused) from refused
-        result.refused += [_left(each.route.name, refused) for each in steps]
+        result.refused += [_left(each.route.name, refused) for each in ways]
 
 
 def _left(route: str, refused: MoveRefused) -> Left:

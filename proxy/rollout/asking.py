@@ -1,18 +1,23 @@
 """[IO] Asking what is outside of the proxy over HTTP: hooks, and Prometheus. One connection a question.
 
-No proxy of the environment, no redirect, no cookie; the answer's body is bounded, and so is the time. Whoever asks gets
-a status or a reason in words, which quotes nothing that was answered.
+No proxy of the environment, no redirect, no cookie; the answer is bounded, and so is the time of the whole exchange.
+Whoever asks gets a status or a reason in words, which quotes nothing that was answered. No thread waits for an answer.
 """
 
-import asyncio
-import http.client
-import ssl
+import os
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 from urllib.parse import urlsplit
 
-MAX_BODY_BYTES: Final = 256 * 1024
-MAX_QUESTIONS: Final = 16  # under way at one time; each takes a thread
+from proxy.config.model import Endpoint, UpstreamTls
+from proxy.forwarding.call import call
+from proxy.forwarding.pool import EndpointKey, EndpointPool
+from proxy.observability.counters import Counters
+from proxy.wire.refusal import BadAnswer
+
+MAX_QUESTIONS: Final = 16  # under way at one time
+MAX_PLACES: Final = 64  # that are remembered, each with its addresses and the authorities of the system
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,49 +31,45 @@ class NoAnswer(Exception):
 
 
 class Asker:
-    """A question whose time is over may hold its thread a little longer; so the threads are counted, and bounded."""
+    """Questions to one place share the look-up of its name."""
 
     def __init__(self) -> None:
         self._free = MAX_QUESTIONS
+        self._place = lru_cache(maxsize=MAX_PLACES)(_place)
 
     async def ask(self, url: str, *, seconds: float, body: bytes | None = None) -> Answer:
         """GET, or POST of JSON where there is a body. Raises NoAnswer."""
         if not self._free:
             raise NoAnswer("too many questions wait for their answers")
         self._free -= 1
-        asked = asyncio.get_running_loop().run_in_executor(None, _ask, url, seconds, body)
-        asked.add_done_callback(self._give_back)
         try:
-            return await asyncio.wait_for(asyncio.shield(asked), seconds)
+            return await self._ask(url, seconds, body)
         except TimeoutError:
             raise NoAnswer(f"no answer within {seconds:g} s") from None
-        except http.client.HTTPException as error:
-            raise NoAnswer(f"a bad answer ({type(error).__name__})") from None
+        except BadAnswer:
+            raise NoAnswer("a bad answer, or one that is too large") from None
         except OSError as error:
-            raise NoAnswer((error.strerror or type(error).__name__).lower()) from None
+            raise NoAnswer(_reason(error)) from None
+        finally:
+            self._free += 1
 
-    def _give_back(self, asked: "asyncio.Future[Answer]") -> None:
-        self._free += 1
-        if not asked.cancelled():
-            asked.exception()  # nobody may wait for it any more
-
-
-def _ask(url: str, seconds: float, body: bytes | None) -> Answer:
-    parts = urlsplit(url)
-    connection = _connection(parts.scheme, parts.hostname or "", parts.port, seconds)
-    try:
+    async def _ask(self, url: str, seconds: float, body: bytes | None) -> Answer:
+        parts = urlsplit(url)
+        default = 443 if parts.scheme == "https" else 80
+        place = self._place(parts.scheme, parts.hostname or "", parts.port or default)
         target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-        headers = {"Accept": "application/json", "User-Agent": "strangler-rollout", "Connection": "close"}
+        fields = {"Accept": "application/json", "User-Agent": "strangler-rollout"}
         if body is not None:
-            headers["Content-Type"] = "application/json"
-        connection.request("GET" if body is None else "POST", target, body, headers)
-        answer = connection.getresponse()
-        return Answer(answer.status, answer.read(MAX_BODY_BYTES))
-    finally:
-        connection.close()
+            fields["Content-Type"] = "application/json"
+        method = "GET" if body is None else "POST"
+        return Answer(*await call(place, method, target, fields, body or b"", seconds=seconds))
 
 
-def _connection(scheme: str, host: str, port: int | None, seconds: float) -> http.client.HTTPConnection:
-    if scheme == "https":
-        return http.client.HTTPSConnection(host, port, timeout=seconds, context=ssl.create_default_context())
-    return http.client.HTTPConnection(host, port, timeout=seconds)
+def _reason(error: OSError) -> str:
+    if isinstance(error, ConnectionError) and error.errno:
+        return os.strerror(error.errno).lower()  # asyncio's own words say where, and not what
+    return (error.strerror or str(error) or type(error).__name__).lower()
+
+
+def _place(scheme: str, host: str, port: int) -> EndpointPool:
+    return EndpointPool(EndpointKey(Endpoint(scheme, host, port), UpstreamTls()), Counters())

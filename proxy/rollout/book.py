@@ -21,7 +21,7 @@ LONGEST_PAUSE: Final = 60.0
 
 
 @dataclass(slots=True)
-class Kept:
+class KeptBack:
     """Until when a step is kept back, after a pause of how long, and why."""
 
     until: float
@@ -35,7 +35,7 @@ class Book:
 
     progress: dict[str, Progress] = field(default_factory=dict)
     _since: dict[str, float] = field(default_factory=dict)  # when the hold of a step would have begun
-    _kept: dict[str, Kept] = field(default_factory=dict)
+    _kept: dict[str, KeptBack] = field(default_factory=dict)
 
     def open(self, progress: Mapping[str, Progress]) -> None:
         """Go on from what was remembered."""
@@ -98,7 +98,7 @@ class Book:
         """Not before a pause, longer each time. True the first time."""
         before = self._kept.get(name)
         pause = min(before.pause * 2, LONGEST_PAUSE) if before else FIRST_PAUSE
-        self._kept[name] = Kept(now + pause, pause, f"kept back: {why}")
+        self._kept[name] = KeptBack(now + pause, pause, f"kept back: {why}")
         self.holds(name, self._kept[name].why)
         return before is None
 

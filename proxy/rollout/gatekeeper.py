@@ -18,11 +18,11 @@ from proxy.config.moving import GateKind
 from proxy.observability.metrics import Totals
 from proxy.observability.windows import Answers, Seen, Sides, Windows, read_sides
 from proxy.rollout.checks import Matches, Measured, Unknown, check, unmeasured
-from proxy.rollout.ports import GateReading
+from proxy.rollout.ports import GateReading, position
 from proxy.rollout.prometheus import Numbers
 
-MEASURED: Final = frozenset({Stage.SHADOW, Stage.CANARY, Stage.CUTOVER})
-"""Stages with something to measure."""
+MEASURED: Final = frozenset({Stage.SHADOW, Stage.CANARY})
+"""Stages from which gates are asked whether a route may go on."""
 
 
 class Sources(Protocol):
@@ -59,13 +59,15 @@ class Measurer:
         self._routes: dict[str, Route] = {}
 
     def follow(self, routes: Iterable[Route]) -> None:
-        """Measure these from now on. A route that has changed its stage begins anew."""
-        before, self._routes = self._routes, {route.name: route for route in routes if route.stage in MEASURED}
-        moved = {name for name, route in self._routes.items() if name in before and before[name].stage != route.stage}
+        """Measure these from now on. A route that has changed its stage, or was resumed, begins anew."""
+        before, routes = self._routes, tuple(routes)
+        stages = {route.name: route.stage for route in routes}
+        self._routes = {route.name: route for route in routes if route.stage in MEASURED}
+        moved = {name for name, route in self._routes.items() if name in before and _begins_anew(before[name], route)}
         windows = {name: route.moving.gates.window.total_seconds() for name, route in self._routes.items()}
         self._windows.follow({name: seconds for name, seconds in windows.items() if name not in moved})
         self._windows.follow(windows)
-        for name in [name for name in self.baselines if name not in self._routes]:
+        for name in [name for name in self.baselines if stages.get(name) not in (*MEASURED, Stage.CUTOVER)]:
             del self.baselines[name]
 
     def look(self) -> None:
@@ -168,6 +170,11 @@ def _partial(route: Route, seen: Seen | None) -> str:
     if seen is not None and seen.whole:
         return ""
     return f"measured for {seen.seconds if seen else 0:.0f} s of {window:g} s"
+
+
+def _begins_anew(before: Route, now: Route) -> bool:
+    """A person who resumes has judged what was measured; by the same answers it would be paused again at once."""
+    return before.stage != now.stage or (position(before).paused and not position(now).paused)
 
 
 def _is_split(route: Route) -> bool:

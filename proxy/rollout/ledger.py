@@ -19,7 +19,7 @@ from pathlib import Path
 from threading import Event
 from typing import Any, Final
 
-from proxy.comparison.state_file import set_aside
+from proxy.config.aside import set_aside
 from proxy.config.values import format_share
 from proxy.rollout.ports import Move, Position
 

@@ -31,7 +31,7 @@ class Wish:
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class Way:
     """One route's way. `by_handover`: the writing of its entities moves with it."""
 
     route: Route
@@ -55,14 +55,14 @@ def kind_of(route: Route) -> str:
     return "reads" if route.moving.writes is None else "writes"
 
 
-def step(route: Route, wish: Wish, snapshot: Snapshot, resting: Position | None = None) -> Step:
+def way(route: Route, wish: Wish, snapshot: Snapshot, resting: Position | None = None) -> Way:
     """What `wish` means for `route`. Raises MoveRefused.
 
     `resting` is where the file has the route, when that is not where it stands (an override): resume goes there.
     """
     after = _AIMS[wish.verb](route, wish, resting)
     _check_stage(route, after.stage)
-    found = Step(route, after)
+    found = Way(route, after)
     return _with_writes(found, wish, snapshot) if kind_of(route) == "writes" and found.changes else found
 
 
@@ -182,8 +182,8 @@ def _check_stage(route: Route, stage: Stage) -> None:
         )
 
 
-def _with_writes(found: Step, wish: Wish, snapshot: Snapshot) -> Step:
-    """The step of a route that writes: when the side that answers changes, the writing must go along."""
+def _with_writes(found: Way, wish: Wish, snapshot: Snapshot) -> Way:
+    """The way of a route that writes: when the side that answers changes, the writing must go along."""
     before, after = found.before.stage, found.after.stage
     crosses = (before is Stage.CUTOVER) is not (after is Stage.CUTOVER)
     if not crosses or Stage.RETIRED in (before, after):

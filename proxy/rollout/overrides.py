@@ -14,6 +14,7 @@ from proxy.config.edit import EditRefused, route_texts
 from proxy.config.errors import ConfigError
 from proxy.config.model import Route, Snapshot, Stage
 from proxy.config.moving import Canary
+from proxy.rollout.moves import told
 from proxy.rollout.ports import Position, position
 
 _MARK: Final = "+"  # between a file's revision and what tells one set of overrides from another
@@ -21,7 +22,10 @@ _MARK: Final = "+"  # between a file's revision and what tells one set of overri
 
 @dataclass(frozen=True, slots=True)
 class Override:
-    """`base` is the hash of the route's text beside which it holds; empty: of whatever text comes first."""
+    """`base` is the hash of the route's text beside which it holds; empty: of whatever text comes first.
+
+    Where no text was known, it is where the route stood (`place_base`): it holds beside any text that says so.
+    """
 
     route: str
     after: Position
@@ -67,6 +71,11 @@ def bases(text: str) -> dict[str, str]:
         return {}
 
 
+def place_base(place: Position) -> str:
+    """The base of an override that was made while nobody knew the text."""
+    return f"at {told(place)}"
+
+
 def sort_out(overrides: Iterable[Override], text: str, snapshot: Snapshot) -> tuple[list[Override], list[Override]]:
     """Those that hold beside this text of the file, and those that have ended. `snapshot` is what the text says."""
     resting = {route.name: position(route) for route in snapshot.routes}
@@ -75,7 +84,8 @@ def sort_out(overrides: Iterable[Override], text: str, snapshot: Snapshot) -> tu
     ended: list[Override] = []
     for each in overrides:
         base = found.get(each.route, "")
-        holds = each.route in resting and each.base in ("", base) and resting[each.route] != each.after
+        here = resting.get(each.route)
+        holds = here is not None and here != each.after and each.base in ("", base, place_base(here))
         (kept if holds else ended).append(replace(each, base=base) if holds else each)
     return kept, ended
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from proxy.config.model import Route, Snapshot, Stage
 from proxy.rollout.file_edit import Change, edit_routes
-from proxy.rollout.moves import Step, Wish, step
+from proxy.rollout.moves import Way, Wish, way
 from proxy.rollout.overrides import Override, apply, bases, sort_out
 from proxy.rollout.ports import MoveRefused, Position, Verb, position
 from tests.support.routes_yaml import BASE, load
@@ -74,16 +74,16 @@ WISHES = st.builds(
 )
 
 
-def told(snapshot: Snapshot, names: list[str], wish: Wish) -> list[Step]:
+def told(snapshot: Snapshot, names: list[str], wish: Wish) -> list[Way]:
     """What the wish means for those routes of which it can be said."""
-    steps = []
+    ways = []
     for route in snapshot.routes:
         if route.name in names:
             try:
-                steps.append(step(route, wish, snapshot))
+                ways.append(way(route, wish, snapshot))
             except MoveRefused:
                 continue
-    return steps
+    return ways
 
 
 def anywhere(route: Route) -> Route:
@@ -103,11 +103,11 @@ def comments(text: str) -> list[str]:
 @given(files(), st.lists(st.sampled_from("abc"), min_size=1, unique=True), WISHES)
 def test_a_move_changes_where_its_routes_stand_and_nothing_else(before: str, names: list[str], wish: Wish) -> None:
     snapshot = load(before)
-    steps = told(snapshot, names, wish)
-    changes = [Change(each.route.name, each.before, each.after) for each in steps]
+    ways = told(snapshot, names, wish)
+    changes = [Change(each.route.name, each.before, each.after) for each in ways]
     after = edit_routes(before, changes)
     found = load(after)
-    wanted = {each.route.name: each.after for each in steps}
+    wanted = {each.route.name: each.after for each in ways}
     for old, new in zip(snapshot.routes, found.routes, strict=True):
         assert position(new) == wanted.get(old.name, position(old))
         assert at_rest(new) == at_rest(old)
@@ -116,20 +116,20 @@ def test_a_move_changes_where_its_routes_stand_and_nothing_else(before: str, nam
     assert comments(after) == comments(before)
     assert after.startswith("\ufeff") == before.startswith("\ufeff")
     lines = [line[0] for line in difflib.ndiff(before.splitlines(), after.splitlines()) if line[0] in "+-"]
-    assert lines.count("-") <= lines.count("+") <= 2 * len(steps) + sum(each.before != each.after for each in steps)
+    assert lines.count("-") <= lines.count("+") <= 2 * len(ways) + sum(each.before != each.after for each in ways)
     assert edit_routes(after, [Change(name, place, place) for name, place in wanted.items()]) == after
 
 
 @given(files(), WISHES)
 def test_a_move_beside_the_file_is_as_one_in_the_file(before: str, wish: Wish) -> None:
     snapshot = load(before)
-    steps = [each for each in told(snapshot, ["b"], wish) if each.changes]
-    overrides = [Override("b", each.after, bases(before)["b"], "2026-11-30T12:00:00Z", "ann", "") for each in steps]
+    ways = [each for each in told(snapshot, ["b"], wish) if each.changes]
+    overrides = [Override("b", each.after, bases(before)["b"], "2026-11-30T12:00:00Z", "ann", "") for each in ways]
     beside = apply(snapshot, overrides)
-    written = load(edit_routes(before, [Change("b", each.before, each.after) for each in steps]))
+    written = load(edit_routes(before, [Change("b", each.before, each.after) for each in ways]))
     assert [position(route) for route in beside.routes] == [position(route) for route in written.routes]
     assert [at_rest(route) for route in beside.routes] == [at_rest(route) for route in snapshot.routes]
     assert sort_out(overrides, before, snapshot) == (overrides, [])
-    if steps:
-        after = edit_routes(before, [Change("b", steps[0].before, Position(Stage.RETIRED))])
+    if ways:
+        after = edit_routes(before, [Change("b", ways[0].before, Position(Stage.RETIRED))])
         assert sort_out(overrides, after, load(after))[0] == ([] if after != before else overrides)

@@ -16,7 +16,7 @@ from proxy.comparison.state_file import (
     is_damage,
     open_for_reading,
     open_state,
-    set_aside,
+    set_state_aside,
     state_path,
 )
 from tests.support.judged import AT
@@ -101,7 +101,7 @@ def test_the_last_damaged_files_are_kept_and_older_ones_go(path: Path) -> None:
     for minute in range(MAX_SET_ASIDE + 2):
         for suffix in ("", "-wal"):
             path.with_name(path.name + suffix).write_text(str(minute))
-        kept = set_aside(path, AT + timedelta(minutes=minute))
+        kept = set_state_aside(path, AT + timedelta(minutes=minute))
         assert kept.read_text() == str(minute)
         assert not path.exists()
     texts = sorted(file.read_text() for file in path.parent.iterdir())

@@ -92,6 +92,32 @@ def test_what_was_decided_on_another_place_is_refused(serving: Serving) -> None:
     assert len(entries(serving)) == 1
 
 
+def test_a_rollback_comes_back_from_wherever_each_route_is_by_now(serving: Serving) -> None:
+    moves = [back(serving, route) for route in ("cart", "stock")]
+    canary = Position(Stage.CANARY, 0.05, paused=True)
+    for meanwhile in (serving.move_of("cart", Stage.CANARY, after=canary), back(serving, "stock")):
+        move(serving, meanwhile)
+    with pytest.raises(MoveRefused, match="has moved in the meantime"):
+        move(serving, *moves)  # who decided on one place, such as a rollout, holds to it
+    moved = asyncio.run(serving.mover.move(moves, from_anywhere=True))
+    assert serving.place("cart") == Position(Stage.LEGACY, paused=True)
+    assert moved.notes == (
+        'route "cart" had moved in the meantime: canary 5%, paused',
+        'route "stock" had moved in the meantime: legacy',
+    )
+    assert [entry["from"]["stage"] for entry in entries(serving)] == ["shadow", "cutover", "canary"]
+    gone = asyncio.run(serving.mover.move(moves, from_anywhere=True))
+    assert (gone.diff, len(entries(serving))) == ("", 3)
+
+
+def test_what_is_decided_on_writing_holds_to_its_place(tmp_path: Path) -> None:
+    writes = "{ name: stock, match: POST /stock, writes: { entities: [stock] }, to: orders,"
+    serving = Serving(tmp_path, FILE.replace("{ name: stock, match: GET /stock, to: orders,", writes))
+    decided = serving.move_of("stock", Stage.LEGACY, Verb.ROLLBACK, before=Position(Stage.SHADOW))
+    with pytest.raises(MoveRefused, match="has moved in the meantime"):
+        asyncio.run(serving.mover.move([decided], from_anywhere=True))
+
+
 def test_what_a_person_writes_meanwhile_is_kept(serving: Serving) -> None:
     serving.edit("# the cart", "# the cart of the shop")
     move(serving, serving.move_of("cart", Stage.CUTOVER))

@@ -93,6 +93,28 @@ def test_where_no_good_file_was_ever_read_what_serves_is_taken(file: OverriddenF
     fresh = opened(tmp_path)
     fresh.put([STOCK])
     assert fresh.beside(good).routes[1].stage is Stage.LEGACY
-    assert fresh.overrides[0].base == ""
     fresh.keep()
     assert opened(tmp_path).overrides == fresh.overrides
+
+
+@pytest.mark.parametrize(
+    ("stage", "stands"), [("cutover", Stage.LEGACY), ("shadow", Stage.SHADOW), ("legacy", Stage.LEGACY)]
+)
+def test_where_no_good_file_was_ever_read_the_mended_one_has_the_last_word_if_it_says_another_place(
+    file: OverriddenFile, tmp_path: Path, stage: str, stands: Stage
+) -> None:
+    good, path = file.load(), tmp_path / "routes.yaml"
+    path.write_text("routes: [")
+    fresh = opened(tmp_path)
+    fresh.put([STOCK])
+    served = fresh.beside(good)
+    fresh.keep()
+    again = opened(tmp_path)  # and the same once more, with a step of the way back between
+    again.put([Override("stock", Position(Stage.SHADOW), "", "2026-11-30T12:00:01.000Z", "ann", "")])
+    again.beside(served)
+    path.write_text(FILE.replace("stage: cutover", f"stage: {stage}"))
+    assert serve(fresh)["stock"].stage is stands
+    assert bool(fresh.overrides) is (stage == "cutover")
+    assert serve(again)["stock"].stage is (Stage.SHADOW if stage == "cutover" else Stage(stage))
+    path.write_text(path.read_text().replace("GET /stock", "GET /store"))
+    assert serve(fresh)["stock"].stage is Stage(stage), "from then on any change of its text ends it"

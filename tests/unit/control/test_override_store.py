@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from proxy.config.model import Stage
-from proxy.control.override_store import FILE, Kept, OverrideStore
+from proxy.control.override_store import FILE, OverrideStore, Survives
 from proxy.rollout.overrides import Override
 from proxy.rollout.ports import Position
 
@@ -26,14 +26,14 @@ def store(folders: tuple[Path, Path]) -> OverrideStore:
 
 
 def test_they_lie_in_the_state_folder_for_the_owner_alone(folders: tuple[Path, Path]) -> None:
-    assert store(folders).write(TWO) is Kept.STATE
+    assert store(folders).write(TWO) is Survives.STATE
     assert store(folders).read(NOW, pytest.fail) == TWO
     assert (folders[0] / FILE).stat().st_mode & 0o777 == 0o600
     assert not (folders[1] / FILE).exists()
 
 
 def test_without_any_no_file_is_made(folders: tuple[Path, Path]) -> None:
-    assert store(folders).write(()) is Kept.STATE
+    assert store(folders).write(()) is Survives.STATE
     assert not folders[0].exists()
     assert store(folders).read(NOW, pytest.fail) == ()
 
@@ -43,19 +43,19 @@ def test_the_servers_own_folder_stands_in_and_is_believed_while_it_is_newer(fold
     store(folders).write(ONE)
     state.rename(state.with_name("away"))
     state.write_text("no folder")
-    assert store(folders).write(TWO) is Kept.PRIVATE
+    assert store(folders).write(TWO) is Survives.PRIVATE
     state.unlink()
     state.with_name("away").rename(state)
     assert store(folders).read(NOW, pytest.fail) == TWO
-    assert store(folders).write(()) is Kept.STATE
+    assert store(folders).write(()) is Survives.STATE
     assert not (own / FILE).exists()
     assert store(folders).read(NOW, pytest.fail) == ()
 
 
 def test_where_nothing_can_be_written_it_says_so(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    assert OverrideStore(str(tmp_path / "file"), str(tmp_path / "file")).write(ONE) is Kept.MEMORY
-    assert OverrideStore(str(tmp_path / "file"), None).write(ONE) is Kept.MEMORY
+    assert OverrideStore(str(tmp_path / "file"), str(tmp_path / "file")).write(ONE) is Survives.MEMORY
+    assert OverrideStore(str(tmp_path / "file"), None).write(ONE) is Survives.MEMORY
 
 
 def test_a_damaged_file_is_set_aside_and_told_of_and_who_only_looks_leaves_it(folders: tuple[Path, Path]) -> None:

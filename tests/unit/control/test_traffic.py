@@ -103,16 +103,18 @@ def test_a_damaged_file_is_set_aside_and_told_of(keeping, content):
 
 
 def test_what_cannot_be_written_is_told_of_once_and_tried_again(keeping, tmp_path):
-    keeping.state = tmp_path / "missing"
+    keeping.state = tmp_path / "state"
     keeper = keeping.begin()
+    keeping.state.touch()
     keeper.take(0, ROWS)
     end(keeper)
     end(keeper)
-    assert keeper.problem == "No such file or directory"
+    assert keeper.problem == "File exists"
     assert keeping.events() == ["traffic_not_kept"]
-    keeping.state.mkdir()
+    keeping.state.unlink()
     end(keeper)
     assert keeper.problem is None
+    assert (keeping.state / FILE).stat().st_mode & 0o777 == 0o600
     assert total(keeping.begin()) == 3
 
 

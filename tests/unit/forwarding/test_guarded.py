@@ -460,6 +460,25 @@ def test_a_client_that_asks_too_often_is_told_when_to_come_again():
         assert len(world.forwarder.in_flight) == 2
 
 
+def test_a_refusal_of_ours_is_an_answer_of_no_side():
+    with World(shop((1,), rate_limit=RateLimit(rate=0.5, burst=2))) as world:
+        client = world.client()
+        client.sends(get("/svc/x"))
+        world.upstream.sends(answer())
+        client.take()
+        client.sends(request("POST /svc/x", f"Content-Length: {2**40}"))
+        assert read(client.received).status == 413
+        world.client().sends(get("/svc/x"))
+        world.client().sends(get("/svc/x"))
+        world.client().sends(request("OPTIONS /", "Max-Forwards: 0"))
+        assert {(side, reason, code, count) for _, side, reason, code, count in world.requests()} == {
+            ("service", "stage", "2xx", 1),
+            ("none", "stage", "4xx", 2),
+            ("none", "default", "2xx", 1),
+        }
+        assert [(row[1], sum(row[5:])) for row in world.forwarder.traffic.export()] == [("service", 1)]
+
+
 def test_clients_may_be_told_apart_by_a_header():
     limit = RateLimit(rate=0.5, burst=1, key=Key(KeyKind.HEADER, "x-api-client"))
     with World(shop((1,), rate_limit=limit)) as world:

@@ -125,6 +125,20 @@ def test_a_route_that_came_to_its_stage_again_begins_anew(world: World) -> None:
     assert world.asked_for[-1][1] == 3.0, "no pair is older than the window"
 
 
+def test_a_route_that_is_resumed_is_not_judged_by_what_it_was_paused_for(world: World) -> None:
+    world.each["service"] = (20, 10, 0.01)
+    world.passes(30)
+    canary = world.route.moving.canary
+    assert canary is not None
+    world.moves(moving=replace(world.route.moving, canary=replace(canary, paused=True)))
+    assert world.read()["error_rate"].outcome is Outcome.BREACH
+    world.moves(moving=replace(world.route.moving, canary=canary))
+    assert world.read()["error_rate"].outcome is Outcome.WAIT
+    world.each["service"] = (20, 0, 0.01)
+    world.passes(12)
+    assert world.read()["error_rate"].outcome is Outcome.PASS
+
+
 def test_when_all_users_are_at_the_service_the_monoliths_last_answers_are_compared_with(world: World) -> None:
     world.passes(30)
     assert world.route.moving.canary is not None
@@ -137,9 +151,18 @@ def test_when_all_users_are_at_the_service_the_monoliths_last_answers_are_compar
     assert world.measurer.baselines["r"].requests == 1000  # of when it last answered all it was to
     world.moves(stage=Stage.CUTOVER)
     world.passes(12)
+    world.moves(stage=Stage.CANARY)
+    world.passes(12)
     assert world.read()["error_rate"].outcome is Outcome.PASS
     world.moves(stage=Stage.LEGACY)
     assert world.measurer.baselines == {}
+
+
+def test_at_cutover_nothing_is_added_up_any_more(world: World) -> None:
+    world.moves(stage=Stage.CUTOVER)
+    world.totals = lambda: pytest.fail("nobody asks for it")  # type: ignore[method-assign]
+    world.passes(1)
+    assert world.read()["error_rate"].why == "nothing is measured at cutover"
 
 
 def test_without_such_answers_it_cannot_be_measured() -> None:

@@ -117,12 +117,14 @@ def test_a_torn_first_line_too(path: Path) -> None:
 
 def test_a_last_line_that_was_changed_is_found_and_the_file_set_aside(path: Path) -> None:
     write(path, "a", "b")
+    for day in range(5):
+        path.with_name(f"ledger.jsonl.broken-2026010{day + 1}T000000000000Z").touch()
     path.write_text(path.read_text().replace('"route":"b"', '"route":"x"'))
     assert findings(path) == [(2, True)]
     (said,) = write(path, "c")
     assert "is damaged; it is kept as ledger.jsonl.broken-" in said
     assert (routes(path), findings(path)) == (["c"], [])
-    assert len(list(path.parent.glob("ledger.jsonl.broken-*"))) == 1
+    assert len(list(path.parent.glob("ledger.jsonl.broken-*"))) == 6, "no evidence is ever removed"
 
 
 @pytest.mark.parametrize("content", [b"\0" * 100_000 + b"\n", b"x" * 200_000, b"{}\n", b'{"hash": 1}\n', b"[" * 9999])

@@ -3,7 +3,7 @@
 import pytest
 
 from proxy.config.model import Route, Snapshot, Stage
-from proxy.rollout.moves import Step, Wish, first_weight, kind_of, step, told
+from proxy.rollout.moves import Way, Wish, first_weight, kind_of, told, way
 from proxy.rollout.ports import MoveRefused, Position, Verb
 from tests.support.routes_yaml import BASE, load
 
@@ -20,9 +20,9 @@ def route_at(stage: str, extra: str = "", *, base: str = BASE, to: str = "to: or
     return snapshot.routes[0], snapshot
 
 
-def go(stage: str, verb: Verb, extra: str = "", *, base: str = BASE, to: str = "to: orders,", **wish: object) -> Step:
+def go(stage: str, verb: Verb, extra: str = "", *, base: str = BASE, to: str = "to: orders,", **wish: object) -> Way:
     route, snapshot = route_at(stage, extra, base=base, to=to)
-    return step(route, Wish(verb, **wish), snapshot)  # type: ignore[arg-type]
+    return way(route, Wish(verb, **wish), snapshot)  # type: ignore[arg-type]
 
 
 def refusal(stage: str, verb: Verb, extra: str = "", **more: object) -> str:
@@ -61,14 +61,14 @@ def test_a_promotion_goes_where_it_is_told() -> None:
         (Wish(Verb.PROMOTE, weight=0.123456), "canary 12.3456%"),
         (Wish(Verb.SHADOW), "shadow"),
     ]:
-        assert told(step(route, wish, snapshot).after) == after
+        assert told(way(route, wish, snapshot).after) == after
 
 
 def test_where_it_stands_already_nothing_changes() -> None:
     for stage, verb in [("shadow", Verb.SHADOW), ("legacy", Verb.ROLLBACK), ("retired", Verb.RETIRE)]:
         assert not go(stage, verb).changes
     route, snapshot = route_at("cutover")
-    assert not step(route, Wish(Verb.PROMOTE, Stage.CUTOVER), snapshot).changes
+    assert not way(route, Wish(Verb.PROMOTE, Stage.CUTOVER), snapshot).changes
 
 
 def test_a_promotion_that_leads_back_or_nowhere_is_refused_with_what_to_do() -> None:
@@ -86,7 +86,7 @@ def test_a_promotion_that_leads_back_or_nowhere_is_refused_with_what_to_do() -> 
         (Wish(Verb.RETIRE), "a route at canary is on its way"),
     ]:
         with pytest.raises(MoveRefused) as refused:
-            step(route, wish, snapshot)
+            way(route, wish, snapshot)
         assert said in f"{refused.value.message} | {refused.value.hint}"
 
 
@@ -100,7 +100,7 @@ def test_a_rollback_goes_to_the_monolith_or_as_far_back_as_it_is_told() -> None:
         (Wish(Verb.ROLLBACK, Stage.SHADOW), "shadow, paused"),
         (Wish(Verb.SHADOW), "shadow, paused"),
     ]:
-        assert told(step(route, wish, snapshot).after) == after
+        assert told(way(route, wish, snapshot).after) == after
 
 
 def test_a_canary_is_paused_and_resumed_and_nothing_else_is() -> None:
@@ -114,7 +114,7 @@ def test_a_canary_is_paused_and_resumed_and_nothing_else_is() -> None:
 
 def test_a_route_that_stands_beside_the_file_resumes_where_the_file_has_it() -> None:
     route, snapshot = route_at("legacy")
-    found = step(route, Wish(Verb.RESUME), snapshot, Position(Stage.CANARY, 0.05, paused=True))
+    found = way(route, Wish(Verb.RESUME), snapshot, Position(Stage.CANARY, 0.05, paused=True))
     assert told(found.after) == "canary 5%"
 
 
@@ -155,9 +155,9 @@ def test_a_composed_answer_is_at_legacy_or_at_cutover() -> None:
         snapshot = load(BASE + f"routes:\n  - {{ name: cart, match: GET /cart, stage: {stage}, {part} }}\n")
         route = snapshot.routes[0]
         assert kind_of(route) == "aggregate"
-        assert told(step(route, Wish(verb), snapshot).after) == after
+        assert told(way(route, Wish(verb), snapshot).after) == after
         with pytest.raises(MoveRefused, match="composed answer has no stage shadow"):
-            step(route, Wish(Verb.SHADOW), snapshot)
+            way(route, Wish(Verb.SHADOW), snapshot)
 
 
 def test_a_route_without_a_service_goes_nowhere() -> None:
