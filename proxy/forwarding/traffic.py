@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from proxy.wire.path_template import ANY, is_id, template_of
-from proxy.wire.product import NONE, product_of
+from proxy.wire.path_template import ANY, NOT_FOUND, OTHER, is_id, template_of
+from proxy.wire.product import MAX_PRODUCTS, NONE, product_of
 
 if TYPE_CHECKING:
     from proxy.forwarding.exchange import Exchange
@@ -18,14 +18,9 @@ if TYPE_CHECKING:
 
 MAX_ROWS: Final = 1000
 MAX_OTHER_ROWS: Final = 500  # of what found no room among the rows, still by route, side and method
-MAX_PRODUCTS: Final = 50
 MAX_SIBLINGS: Final = 50  # words in one place of a path; where there are more they are names of things, and no words
 MAX_PATHS: Final = 2048  # remembered with their row over all groups, then begun anew
 MAX_GROUPS: Final = 1000  # likewise
-
-OTHER: Final = "other"
-NOT_FOUND: Final = "(not found)"
-"""In the place of a template that was only ever answered 404, so that those who guess paths fill no table."""
 
 METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 

@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 
 from proxy.forwarding.plan import Plan
-from proxy.forwarding.traffic import MAX_GROUPS, MAX_PATHS, MAX_SIBLINGS, NOT_FOUND, Group, Traffic
+from proxy.forwarding.traffic import MAX_GROUPS, MAX_PATHS, MAX_SIBLINGS, Group, Traffic
 from proxy.observability.counters import RouteStats
 from proxy.routing.decision import Reason, Side, by_default
 from proxy.wire.head import RequestFields, RequestHead
+from proxy.wire.path_template import NOT_FOUND
 from tests.support.fakes import World
 from tests.support.routing import route, snapshot
 from tests.support.wire_text import answer, get, request
