@@ -61,6 +61,10 @@ class DataPlane(Protocol):
         """
         ...
 
+    def close_left(self, routes: Sequence[str]) -> None:
+        """End tunnels and event streams of a side that these routes have left, before their time (`stream_drain`)."""
+        ...
+
     def reload_certificates(self) -> None:
         """Read certificate files again; on `OSError` or `ssl.SSLError` those in use stay."""
         ...

@@ -124,6 +124,11 @@ class Hub:
         """Tell every worker, and those that come, how often the primary of a copied request is asked a second time."""
         self._settle_on({"type": "ask_again", "shares": dict(shares)})
 
+    def close_left(self, routes: Sequence[str]) -> None:
+        """Tell the workers that are there to end what these routes have left; one that misses it does so in time."""
+        for peer in self.peers():
+            self._tell(peer, {"type": "close_left", "routes": list(routes)})
+
     def settle_on_recording(self, wanted: Wanted | None) -> None:
         """Tell every worker, and those that come, what to record from now on; None: nothing."""
         self._settle_on(wanted_message(wanted))

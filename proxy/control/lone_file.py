@@ -5,7 +5,7 @@ whoever starts next goes by the file.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from proxy.config.errors import ConfigError, Problem
@@ -42,6 +42,9 @@ class LoneFile:
         self.active = Said(self.file.load())
         self.file.settle()
         self.mover = FileMover(self, self.file, log, may_override=False)
+
+    def close_left(self, _routes: Sequence[str]) -> None:
+        """Nothing is under way where nobody serves."""
 
     async def reload(self, _trigger: str) -> Answer:
         try:

@@ -119,6 +119,10 @@ class ControlPlane:
         """Let another worker take the place of one that does not answer."""
         self._ask_supervisor("replace", generation=generation)
 
+    def close_left(self, routes: Sequence[str]) -> None:
+        """End tunnels and event streams of the side that these routes have just left."""
+        self.hub.close_left(routes)
+
     async def watch_endpoints(self) -> None:
         """Discover and probe endpoints until cancelled."""
         self.endpoints.follow(self.active.snapshot)

@@ -225,6 +225,9 @@ class Worker:
             case "holds":
                 self._hold(link, message)
                 return
+            case "close_left":
+                self._engine.close_left(message["routes"])
+                return
             case "record":
                 self._engine.record(wanted_from(message), self._send_recorded)
                 return

@@ -25,6 +25,7 @@ from proxy.forwarding.tries import (
     TUNNEL,
     Tries,
 )
+from proxy.forwarding.tunnel import Tunnel
 from proxy.resilience.retry import IDEMPOTENT
 from proxy.routing.decision import Side
 from proxy.wire.head import SAFE
@@ -49,6 +50,8 @@ class Exchange(Tries):
     outcome = Outcome.ANSWERED  # how it ended, as soon as it has
     status = 0
     bytes_sent = 0
+    streamed: ResponseHead | None = None  # the head of an answer that did not come in one piece
+    tunnel: Tunnel | None = None
     head_at: float | None = None  # when the upstream's head came
     _upstream_full = False
 
@@ -151,6 +154,7 @@ class Exchange(Tries):
             self._first = b""
             self.since = now
             self.phase = BODY
+            self.streamed = head
             if self.connection is not None:
                 self.connection.read_in_pieces()
             self.client.send_head(self, head, body, data, False)
@@ -272,6 +276,14 @@ class Exchange(Tries):
         if self.adds_lines:
             answer = replace(answer, lines=(*answer.lines, *own_lines(self)))
         self.client.send_local(self, answer)
+
+    def leave_side(self) -> None:
+        """Its route has left the side that it is on: end it, unless it comes to an end by itself."""
+        if self.phase is TUNNEL:
+            assert self.tunnel is not None
+            self.tunnel.close()
+        elif self.phase is BODY and self.streamed is not None and self.streamed.endless:
+            self.fail(Outcome.SIDE_LEFT)
 
     def close_tunnel(self) -> None:
         """A tunnel has ended."""

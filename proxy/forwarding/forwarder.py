@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from email.utils import formatdate
 from typing import Final, Protocol
 
@@ -18,6 +18,7 @@ from proxy.forwarding.exchange import Exchange
 from proxy.forwarding.files import most_clients
 from proxy.forwarding.group import UpstreamGroup, Upstreams
 from proxy.forwarding.holding import Hold, Holding, Line, count_writes
+from proxy.forwarding.leaving import Leaving
 from proxy.forwarding.limits import Limiters
 from proxy.forwarding.mirror import Mirrors
 from proxy.forwarding.origin import Origin
@@ -97,6 +98,7 @@ class Forwarder:
         self.stickiness = Stickiness()
         self._holding = Holding(workers)
         self.holding: Holding | None = None  # while anything is held
+        self._leaving = Leaving()
         self.swap(snapshot)
 
     # configuration
@@ -110,6 +112,7 @@ class Forwarder:
         active = activate(snapshot, table, self._upstreams, self._limiters, self.mirrors, self.counters)
         limits = snapshot.listen.limits
         self.active: Active = active
+        self._leaving.settle(self.in_flight, active, self.monotonic())
         self._told.clear()  # so it holds no more than the endpoints of one snapshot and their kinds of failure
         self.parser.allow_encoded_slash = snapshot.listen.allow_encoded_slash
         self.head_bytes = limits.head_bytes
@@ -118,6 +121,10 @@ class Forwarder:
         self.idle_seconds = limits.idle_timeout.total_seconds()
         wanted, possible = -(-limits.connections // self._workers), most_clients()
         self.max_connections = wanted if possible is None else min(wanted, possible)
+
+    def close_left(self, routes: Collection[str]) -> None:
+        """Give tunnels and event streams of a side that these routes have left no more time."""
+        self._leaving.hasten(routes, self.monotonic())
 
     def reload_certificates(self) -> None:
         """Read CA bundles of upstreams again, for connections made from now on. Raises OSError; then all stay."""
@@ -272,6 +279,7 @@ class Forwarder:
         counted = self.counters.export()
         counted["counters"] += self._holding.export()
         counted["gauges"].append(["strangler_held", {}, self._holding.waiting])
+        counted["gauges"].append(["strangler_on_left_side", {}, len(self._leaving)])
         return {
             "revision": self.active.snapshot.revision,
             **counted,
@@ -323,6 +331,9 @@ class Forwarder:
                 client.sweep(now)
             for pool in self._upstreams.pools():
                 pool.expire(now)
+            if self._leaving:
+                for exchange in self._leaving.take_due(self.active, now):
+                    exchange.leave_side()
 
     def _expire(self, exchange: Exchange) -> None:
         try:

@@ -32,6 +32,7 @@ class Outcome(StrEnum):
     RATE_LIMITED = "rate_limited"
     HOLD_EXPIRED = "hold_expired"  # a write, while writing moved to the other side
     HOLD_FULL = "hold_full"
+    SIDE_LEFT = "side_left"  # an event stream, some time after its route went to the other side
 
 
 STATUS = {
@@ -55,6 +56,7 @@ STATUS = {
     Outcome.RATE_LIMITED: 429,
     Outcome.HOLD_EXPIRED: 503,
     Outcome.HOLD_FULL: 503,
+    Outcome.SIDE_LEFT: 503,
 }
 
 UPSTREAM_BLAMED = frozenset(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from proxy import clock
 from proxy.config.compare import SAFE_METHODS
@@ -25,9 +25,6 @@ if TYPE_CHECKING:
     from proxy.wire.head import RequestHead
     from proxy.wire.problem import LocalAnswer
     from proxy.wire.response import Body, ResponseHead
-
-ENDLESS: Final = b"text/event-stream"
-"""Answers of this type have no end to wait for."""
 
 
 class End(StrEnum):
@@ -88,10 +85,6 @@ class AnswerInParts:
     @property
     def size(self) -> int:
         return len(self._body)
-
-    @property
-    def endless(self) -> bool:
-        return any(line[:13].lower() == b"content-type:" and ENDLESS in line.lower() for line in self.head.lines)
 
     def whole(self, now: float) -> CapturedAnswer:
         head = self.head
@@ -251,7 +244,7 @@ class Pair:
             self._mirror.leave()
 
     def _begun(self, answer: AnswerInParts) -> None:
-        if answer.endless:
+        if answer.head.endless:
             self.end(End.ENDLESS)
         else:
             self._keep(answer.size, answer.size, End.ANSWER_TOO_LARGE)

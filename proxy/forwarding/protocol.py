@@ -380,6 +380,6 @@ class ClientConnection(HeldClient):
             self.exchange = None
             self.connection_lost(exc)
 
-        self._tunnel = Tunnel(self.transport, upstream.transport, lost, upstream.connection_lost)
+        self._tunnel = exchange.tunnel = Tunnel(self.transport, upstream.transport, lost, upstream.connection_lost)
         if early:
             upstream.transport.write(early)

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from proxy.wire.path_template import ANY, is_id, template_of
-from proxy.wire.product import NONE, product_of
+from proxy.wire.path_template import ANY, NOT_FOUND, OTHER, is_id, template_of
+from proxy.wire.product import MAX_PRODUCTS, NONE, product_of
 
 if TYPE_CHECKING:
     from proxy.forwarding.exchange import Exchange
@@ -18,14 +18,9 @@ if TYPE_CHECKING:
 
 MAX_ROWS: Final = 1000
 MAX_OTHER_ROWS: Final = 500  # of what found no room among the rows, still by route, side and method
-MAX_PRODUCTS: Final = 50
 MAX_SIBLINGS: Final = 50  # words in one place of a path; where there are more they are names of things, and no words
-MAX_PATHS: Final = 2048  # remembered with their row, then begun anew
+MAX_PATHS: Final = 2048  # remembered with their row over all groups, then begun anew
 MAX_GROUPS: Final = 1000  # likewise
-
-OTHER: Final = "other"
-NOT_FOUND: Final = "(not found)"
-"""In the place of a template that was only ever answered 404, so that those who guess paths fill no table."""
 
 METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
@@ -36,9 +31,9 @@ _ALL_ELSE: Final[Key] = (OTHER, OTHER, OTHER, OTHER, OTHER)
 
 
 class Group:
-    """Requests alike but for their paths. Rows are found by path, by the path before an id at its end, by template."""
+    """Requests alike but for their paths. Rows are found by path, and by the path before an id at its end."""
 
-    __slots__ = ("before_ids", "method", "paths", "product", "stats", "templates")
+    __slots__ = ("before_ids", "method", "paths", "product", "stats")
 
     def __init__(self, stats: RouteStats, method: str, product: str) -> None:
         self.stats = stats
@@ -46,7 +41,6 @@ class Group:
         self.product = product
         self.paths: dict[str, list[int]] = {}
         self.before_ids: dict[str, list[int]] = {}
-        self.templates: dict[str, list[int]] = {}
 
     def key(self, template: str) -> Key:
         return (self.stats.route, self.stats.side, self.method, template, self.product)
@@ -71,7 +65,8 @@ class Traffic:
         self._rows: dict[Key, list[int]] = {}
         self._other: dict[Key, list[int]] = {}
         self._groups: dict[tuple[RouteStats, str, str], Group] = {}
-        self._paths = 0  # remembered, over all groups
+        self._paths = 0  # remembered
+        self._remembering: list[dict[str, list[int]]] = []  # where; also of groups that only connections still know
         self._templates: set[str] = set()
         self._children: dict[str, set[str]] = {}  # the words seen below each part of a template
         self._products: set[str] = {NONE}
@@ -123,16 +118,17 @@ class Traffic:
         if group is None:
             if len(self._groups) >= MAX_GROUPS:
                 self._groups.clear()
-                self._paths = 0
             group = self._groups[key] = Group(*key)
         return group
 
     def _remember(self, known: dict[str, list[int]], place: str, classes: list[int]) -> None:
         if self._paths >= MAX_PATHS:
-            for each in self._groups.values():
-                each.paths.clear()
-                each.before_ids.clear()
+            for each in self._remembering:
+                each.clear()
+            self._remembering.clear()
             self._paths = 0
+        if not known:
+            self._remembering.append(known)
         known[place] = classes
         self._paths += 1
 
@@ -146,19 +142,13 @@ class Traffic:
 
     def _find(self, group: Group, template: str, status: int) -> list[int] | None:
         """The row of a request; None for one that was counted here, because its path is not to be remembered."""
-        found = group.templates.get(template)
-        if found is not None:
-            return found
         placed = self._placed(template)
         if status == 404 and placed not in self._templates:
             self._take(group.key(NOT_FOUND))[4] += 1
             return None
         if len(self._rows) < MAX_ROWS:
             self._learn(placed)
-        found = self._take(group.key(placed))
-        if placed == template and len(group.templates) < MAX_ROWS:
-            group.templates[template] = found
-        return found
+        return self._take(group.key(placed))
 
     def _placed(self, template: str) -> str:
         """The template, with `{id}` where a place has too many words already."""

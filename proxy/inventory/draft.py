@@ -9,8 +9,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from proxy.inventory.patterns import REST, SAFE, Pattern, Urlconf
+from proxy.inventory.patterns import REST, Pattern, Urlconf
 from proxy.routing.reserved import is_internal
+from proxy.wire.head import SAFE
 
 UNSAFE: Final = ("POST", "PUT", "PATCH", "DELETE")
 MAX_LISTED: Final = 8  # patterns named above a route

@@ -10,12 +10,15 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from proxy.config.model import DEFAULT_ROUTE, Route, Snapshot, Stage
-from proxy.inventory.observed import CLASSES, NOT_FOUND, OTHER, SAFE, Sighting
+from proxy.inventory.observed import Sighting
 from proxy.inventory.patterns import Pattern, example_of
+from proxy.observability.counters import CODE_CLASSES
 from proxy.routing.claim import CompiledRoute
 from proxy.routing.head import PlainHead
 from proxy.routing.pattern import Path
 from proxy.routing.table import RouteTable
+from proxy.wire.head import SAFE
+from proxy.wire.path_template import NOT_FOUND, OTHER
 
 ANY_METHOD: Final = "GET"  # what is asked of the table for a pattern whose methods nobody knows
 
@@ -48,7 +51,7 @@ class Line:
     def add(self, sighting: Sighting) -> None:
         self.methods[sighting.key.method] += sighting.requests
         self.products[sighting.key.product] += sighting.requests
-        self.classes.update({name: n for name, n in zip(CLASSES, sighting.classes, strict=True) if n})
+        self.classes.update({name: n for name, n in zip(CODE_CLASSES, sighting.classes, strict=True) if n})
         self.first = sighting.first if self.first is None else min(self.first, sighting.first)
         self.last = sighting.last if self.last is None else max(self.last, sighting.last)
 

@@ -8,19 +8,13 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
+from proxy.wire.path_template import OTHER
+from proxy.wire.product import MAX_PRODUCTS
+
 DAYS: Final = 30
 DAY_MINUTES: Final = 24 * 60
 MAX_ROWS: Final = 5000
 MAX_OTHER_ROWS: Final = 1000
-MAX_PRODUCTS: Final = 50
-CLASSES: Final = ("1xx", "2xx", "3xx", "4xx", "5xx")
-
-OTHER: Final = "other"
-NOT_FOUND: Final = "(not found)"
-"""As workers say it: see `forwarding.traffic`."""
-
-SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
-"""Methods that only read (RFC 9110 section 9.2.1)."""
 
 
 class Key(NamedTuple):

@@ -13,9 +13,9 @@ from proxy.config.model import PathKind, PathPattern
 from proxy.config.patterns import check_path, normal_segment, placeholders
 from proxy.config.refused import Refused
 from proxy.routing.pattern import Path, parse_path
+from proxy.wire.head import SAFE
 
 MAX_PATTERNS: Final = 20_000
-SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 REST: Final = "/**"
 
 

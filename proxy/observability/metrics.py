@@ -67,6 +67,7 @@ HELP: Mapping[str, str] = {
     "strangler_state_failing": "1 while what comparisons come to cannot be written, else 0.",
     "strangler_state_dropped_total": "Pairs whose counts, or examples, had to be given up.",
     "strangler_aggregate_parts_total": "Parts of composed answers that were asked for, by what came of them.",
+    "strangler_on_left_side": "Requests under way on a side that their route has left.",
     "strangler_held": "Writes that wait while their writing moves to the other side.",
     "strangler_held_total": "Writes that waited while their writing moved, or could not, by what became of them.",
     "strangler_held_seconds_total": "Seconds that such writes have waited, all together.",

@@ -47,6 +47,7 @@ class MovingPlane(Protocol):
     def gatekeeper(self) -> Gatekeeper | None: ...
     @property
     def handovers(self) -> Handovers | None: ...
+    def close_left(self, routes: Sequence[str]) -> None: ...
 
 
 class _Nobody:
@@ -94,6 +95,8 @@ async def move(plane: MovingPlane, order: Order) -> dict[str, Any]:
         raise _refusal(refused) from refused
     if not order.dry_run:
         await _hand_over(plane, order, [each for each in ways if each.by_handover], result)
+        if order.now and result.steps:
+            plane.close_left([each.route.name for each in result.steps])
     return result.as_json(order)
 
 

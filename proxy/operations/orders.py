@@ -18,7 +18,7 @@ MAX_TEXT: Final = 500  # letters of a reason, or a name: a line of the ledger
 
 _KEYS: Final[Mapping[Verb, frozenset[str]]] = {
     Verb.PROMOTE: frozenset({"to", "weight"}),
-    Verb.ROLLBACK: frozenset({"to", "weight"}),
+    Verb.ROLLBACK: frozenset({"to", "weight", "now"}),
     Verb.RETIRE: frozenset({"see", "sunset", "deprecated", "status"}),
 }
 _COMMON: Final = frozenset({"revision", "because", "force", "dry_run", "who"})
@@ -34,7 +34,10 @@ class Scope(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """`revision`: refuse unless that one serves. `respond` is what a retired route says besides."""
+    """`revision`: refuse unless that one serves. `respond` is what a retired route says besides.
+
+    `now`: end tunnels and event streams of the side that is left at once.
+    """
 
     scope: Scope
     name: str
@@ -44,6 +47,7 @@ class Order:
     revision: str | None = None
     dry_run: bool = False
     respond: Mapping[str, str | int] = field(default_factory=dict)
+    now: bool = False
 
 
 def read_order(scope: Scope, name: str, verb: str, body: Mapping[str, Any], caller: str) -> Order:
@@ -69,6 +73,7 @@ def read_order(scope: Scope, name: str, verb: str, body: Mapping[str, Any], call
         _text(body, "revision"),
         _flag(body, "dry_run"),
         _respond(body),
+        _flag(body, "now"),
     )
 
 

@@ -9,8 +9,7 @@ from enum import StrEnum
 from typing import Any
 
 from proxy.config.model import Stage
-
-LEGACY, SERVICE = "legacy", "service"
+from proxy.wire.exchange import LEGACY, SERVICE
 
 
 class Owner(StrEnum):

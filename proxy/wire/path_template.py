@@ -12,6 +12,13 @@ from proxy.wire.redaction.names import SecretNames
 
 ANY: Final = "{id}"
 REST: Final = "**"
+
+OTHER: Final = "other"
+"""In the place of a template, a method or a program for which a table has no room."""
+
+NOT_FOUND: Final = "(not found)"
+"""In the place of a template that was only ever answered 404, so that those who guess paths fill no table."""
+
 MAX_SEGMENTS: Final = 8
 MAX_LENGTH: Final = 40  # of a segment
 

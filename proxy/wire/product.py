@@ -12,6 +12,9 @@ from proxy.wire.path_template import is_word
 NONE: Final = "-"
 """Of a request without the field, or with one that names no product."""
 
+MAX_PRODUCTS: Final = 50
+"""Told apart in one table."""
+
 _SPELLED: Final = (b"\r\nUser-Agent:", b"\r\nuser-agent:")
 _ANY_CASE = re.compile(rb"\r\nuser-agent:", re.IGNORECASE)
 _PRODUCT = re.compile(rb"[ \t]*([A-Za-z][A-Za-z0-9._-]{0,31})(?=[/ \t;(\r]|\Z)")

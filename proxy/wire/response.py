@@ -51,6 +51,8 @@ UNTIL_CLOSE: Final = Body.CLOSE
 
 _BODILESS: Final = (204, 304)
 
+EVENT_STREAM: Final = b"text/event-stream"
+
 
 def classify(name: bytes) -> Fate | Read:
     """What an answer's field of this name means to us."""
@@ -112,6 +114,11 @@ class ResponseHead:
         self.keep_alive = http11  # whether the upstream will read another request on this connection
         self.body = NO_BODY  # as it is for any request but HEAD
         self.block = b""
+
+    @property
+    def endless(self) -> bool:
+        """Whether the body is an event stream, which ends when somebody ends it."""
+        return any(line[:13].lower() == b"content-type:" and EVENT_STREAM in line.lower() for line in self.lines)
 
     def evolve(self, status_line: bytes, lines: list[bytes]) -> "ResponseHead":
         """The same answer for the client, with another status line and other lines."""

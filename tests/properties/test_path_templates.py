@@ -6,9 +6,10 @@ from types import SimpleNamespace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.forwarding.traffic import MAX_OTHER_ROWS, MAX_PRODUCTS, MAX_ROWS, Traffic
+from proxy.forwarding.traffic import MAX_OTHER_ROWS, MAX_ROWS, Traffic
 from proxy.observability.counters import RouteStats
 from proxy.wire.path_template import ANY, MAX_LENGTH, MAX_SEGMENTS, REST, template_of
+from proxy.wire.product import MAX_PRODUCTS
 
 SEGMENT = st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E, exclude_characters="/?#"), max_size=60)
 PATHS = st.lists(SEGMENT, min_size=1, max_size=12).map(lambda segments: "/" + "/".join(segments))

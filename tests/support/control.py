@@ -39,6 +39,7 @@ class Worker:
     certificate_problem: str | None = None
     seen: list[str] = field(default_factory=list)
     endpoints: list[dict[str, Any]] = field(default_factory=list)  # as they were told, oldest first
+    closed_left: list[str] = field(default_factory=list)
     held: list[str] = field(default_factory=list)
     tells: dict[str, float] = field(default_factory=dict)  # of every hold
 
@@ -51,6 +52,9 @@ class Worker:
         problems: list[str] = []
         if message["type"] == "endpoints":
             self.endpoints.append(message["upstreams"])
+            return None
+        if message["type"] == "close_left":
+            self.closed_left += message["routes"]
             return None
         if message["type"] == "holds":
             return self._hold(message)

@@ -43,6 +43,7 @@ class Serving:
         self.handovers: Handing | None = None
         self.refuses = ""
         self.late: tuple[int, ...] = ()
+        self.closed_left: list[str] = []
         self.before_reload: Callable[[], None] = lambda: None
 
     async def reload(self, _trigger: str) -> Answer:
@@ -62,6 +63,9 @@ class Serving:
             return Answer((Problem(None, self.refuses),))
         self.active = Said(make(self.active.snapshot))
         return Answer()
+
+    def close_left(self, routes: Sequence[str]) -> None:
+        self.closed_left += routes
 
     def restarted(self) -> "Serving":
         """Another server, on the same files."""

@@ -132,6 +132,10 @@ class Engine:
         """Hold just these writes from now on, let go the others; by hold, what became of its writes."""
         return self._forwarder.hold(holds)
 
+    def close_left(self, routes: Sequence[str]) -> None:
+        """End tunnels and event streams of a side that these routes have left."""
+        self._forwarder.close_left(routes)
+
     def counters(self) -> dict[str, Any]:
         """Cumulative numbers of this process, JSON-able."""
         return self._forwarder.export()

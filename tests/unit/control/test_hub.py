@@ -130,6 +130,15 @@ def test_what_is_known_of_endpoints_reaches_every_worker_and_those_that_come_beh
     play(tmp_path, story)
 
 
+def test_what_a_route_has_left_is_told_to_those_that_are_there(tmp_path: Path) -> None:
+    async def story(scene: Stage) -> None:
+        workers = [await scene.worker(number, generation=number + 1) for number in range(2)]
+        scene.plane.close_left(["cart"])
+        await until(lambda: all(worker.closed_left == ["cart"] for worker in workers))
+
+    play(tmp_path, story)
+
+
 def test_a_link_that_is_cut_because_the_process_ends_is_no_failure(tmp_path: Path) -> None:
     async def story(scene: Stage) -> None:
         failures: list[object] = []

@@ -38,6 +38,7 @@ class Engine:
         self.hand_over: HandOver | None = None
         self.wanted: Wanted | None = None
         self.holds: list[Hold] = []
+        self.closed_left: list[str] = []
         self._drained = asyncio.Event()
 
     def sign_pins_with(self, key: bytes) -> None:
@@ -72,6 +73,9 @@ class Engine:
     def reload_certificates(self) -> None:
         if self.refusal is not None:
             raise self.refusal
+
+    def close_left(self, routes: Sequence[str]) -> None:
+        self.closed_left += routes
 
     def counters(self) -> dict[str, Any]:
         return {"requests": [["cart", "legacy", "stage", "2xx", self.requests]]}
@@ -119,6 +123,18 @@ def test_a_snapshot_is_taken_and_acknowledged(tmp_path: Path) -> None:
         assert [answer.problems for answer in await push(scene, "r2")] == [()]
         assert engine.revision == "r2"
         assert scene.hub.peers()[0].revision == "r2"
+
+    play(tmp_path, story)
+
+
+def test_streams_of_a_left_side_are_closed_behind_the_snapshot_that_leaves_it(tmp_path: Path) -> None:
+    async def story(scene: Stage, engine: Engine) -> None:
+        pushed = asyncio.ensure_future(push(scene, "r2"))
+        await asyncio.sleep(0)
+        scene.plane.close_left(["cart"])
+        await until(lambda: engine.closed_left == ["cart"])
+        assert engine.revision == "r2"
+        await pushed
 
     play(tmp_path, story)
 

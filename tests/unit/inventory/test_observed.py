@@ -8,12 +8,12 @@ from proxy.inventory.observed import (
     DAY_MINUTES,
     DAYS,
     MAX_OTHER_ROWS,
-    MAX_PRODUCTS,
     MAX_ROWS,
-    OTHER,
     Key,
     Observed,
 )
+from proxy.wire.path_template import OTHER
+from proxy.wire.product import MAX_PRODUCTS
 
 NOON = 20_000 * DAY_MINUTES + 720
 LIST = ["products", "legacy", "GET", "/products/", "curl"]

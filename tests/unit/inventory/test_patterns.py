@@ -16,7 +16,8 @@ def test_head_is_not_named_beside_get():
 
 
 @pytest.mark.parametrize(
-    ("methods", "reads", "writes"), [(["GET"], True, False), (["POST"], False, True), (None, True, True)]
+    ("methods", "reads", "writes"),
+    [(["GET"], True, False), (["TRACE"], True, False), (["POST"], False, True), (None, True, True)],
 )
 def test_what_a_pattern_may_do(methods, reads, writes):
     pattern = one("/a", methods=methods)

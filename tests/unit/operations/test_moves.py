@@ -173,6 +173,14 @@ def test_everything_comes_back_at_once(serving: Serving) -> None:
 # Writes
 
 
+def test_streams_of_what_came_back_are_closed_when_somebody_says_now(serving: Serving) -> None:
+    do(serving, "stock", "rollback")
+    do(serving, "cart", "rollback", now=True, dry_run=True)
+    assert serving.closed_left == []
+    do(serving, "cart", "rollback", now=True)
+    assert serving.closed_left == ["cart"]
+
+
 @pytest.mark.parametrize(("stage", "verb", "to"), [("legacy", "promote", "cutover"), ("cutover", "rollback", "legacy")])
 def test_a_route_that_writes_is_handed_over(tmp_path: Path, stage: str, verb: str, to: str) -> None:
     serving = writing(tmp_path, stage)

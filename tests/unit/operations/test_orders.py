@@ -33,6 +33,7 @@ def test_an_order_is_read() -> None:
         "r1",
         True,
     )
+    assert (read("rollback", now=True).now, read("rollback").now) == (True, False)
     assert read("retire", see="/new", sunset="2027-01-31", status=301).respond == {
         "see": "/new",
         "sunset": "2027-01-31",
@@ -62,6 +63,7 @@ def test_what_cannot_be_printed_reaches_no_ledger() -> None:
         ("promote", {"to": "canari"}, 'to: "canari" is not a stage'),
         ("promote", {"weight": 5}, "weight: 5 has no %"),
         ("promote", {"weight": "101%"}, "is not between 0% and 100%"),
+        ("promote", {"now": True}, 'promote has no "now"'),
         ("promote", {"force": True}, "who insists says why"),
         ("promote", {"force": "yes"}, "force:"),
         ("promote", {"because": 1}, "because: a text of at most 500 letters"),
