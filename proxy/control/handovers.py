@@ -160,6 +160,7 @@ class Handovers:
                 epoch=plan.epoch,
                 routes=tuple(route.name for route in plan.circle.routes),
                 services={name: one.upstream for name, one in entities.items()},
+                owners={name: one.owner for name, one in entities.items()},
                 who=who,
                 because=because,
                 began=clock.now().timestamp(),

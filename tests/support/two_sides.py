@@ -277,5 +277,6 @@ def play(folder: Path, story: Callable[[Scene], Awaitable[None]], **scene: Any) 
             await story(one)
         finally:
             await one.stop()
+        assert "handover_failed" not in one.log.getvalue(), "these sides have seen what must never be"
 
     asyncio.run(told())

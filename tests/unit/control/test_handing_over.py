@@ -4,7 +4,8 @@ Both sides write whenever they may, in every call; the fakes see to it that neve
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -104,6 +105,67 @@ def test_one_call_that_fails_anywhere_leaves_one_writer_and_the_routes_with_it(
         play(tmp_path / str(number), story, settings=SETTINGS)
     assert set(ends) <= {"service", "legacy"}
     assert len(set(ends)) == 2, "neither way was tried"
+
+
+OWNED_AT_THE_START = {
+    "all by the side that takes": {"order": FORWARD, "stock": FORWARD},
+    "some by the side that takes": {"order": BACK, "stock": FORWARD},
+    "some by nobody": {"order": BACK, "stock": None},
+    "all by nobody": {"order": None, "stock": None},
+}
+
+
+def begin_at(scene: Scene, to: Stage, owners: Mapping[str, Stage | None]) -> None:
+    """The routes are not where they are to go, and each entity is owned as `owners` says it for a way forward."""
+    for entity, owner in owners.items():
+        if to is BACK and owner is not None:
+            owner = BACK if owner is FORWARD else FORWARD
+        scene.sides.rows["legacy"][entity].owner = "legacy" if owner is BACK else "service"
+        scene.sides.rows["service"][entity].owner = "service" if owner is FORWARD else "legacy"
+    routes = tuple(replace(route, stage=BACK if to is FORWARD else FORWARD) for route in scene.snapshot.routes)
+    scene.snapshot = replace(scene.snapshot, routes=routes)
+
+
+def place_of_all(scene: Scene) -> tuple[object, object]:
+    return {entity: scene.sides.owners(entity) for entity in scene.sides.rows["legacy"]}, scene.stages()
+
+
+@pytest.mark.parametrize("owners", OWNED_AT_THE_START.values(), ids=OWNED_AT_THE_START)
+@pytest.mark.parametrize("fault", ["before", "after", "refuse", "die", "die after"])
+@pytest.mark.parametrize("to", [FORWARD, BACK])
+def test_whoever_owned_at_the_start_one_call_that_fails_leaves_one_writer_or_everything_as_it_was(
+    tmp_path: Path, to: Stage, fault: str, owners: Mapping[str, Stage | None]
+) -> None:
+    moved = 0
+    for number in range(1, 25):
+
+        async def story(scene: Scene, number: int = number) -> None:
+            nonlocal moved
+            begin_at(scene, to, owners)
+            first = place_of_all(scene)
+            scene.sides.faults = {number: fault}
+            asking = asyncio.create_task(hand_over(scene, to))
+            dying = asyncio.create_task(scene.sides.died.wait())
+            await asyncio.wait({asking, dying}, return_when=asyncio.FIRST_COMPLETED)
+            if dying.done():
+                await scene.restart()
+                await scene.settle()
+            asking.cancel()
+            dying.cancel()
+            moved += scene.writer() == ("service" if to is FORWARD else "legacy")
+            assert place_of_all(scene) == first or scene.writer() in ("service", "legacy"), scene.sides.calls
+
+        play(tmp_path / str(number), story, settings=SETTINGS)
+    assert moved
+
+
+def test_what_the_side_that_takes_owns_already_is_neither_fenced_nor_asked_to_own(tmp_path: Path) -> None:
+    async def story(scene: Scene) -> None:
+        begin_at(scene, FORWARD, {"order": FORWARD, "stock": FORWARD})
+        assert await hand_over(scene, FORWARD) == "service"
+        assert asked(scene) == []
+
+    play(tmp_path, story, settings=SETTINGS)
 
 
 @pytest.mark.parametrize("fault", ["die", "die after"])
