@@ -5,6 +5,7 @@ asked again until it does, or until somebody else has moved the same. Every stat
 """
 
 import asyncio
+import traceback
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -136,21 +137,33 @@ class HandingOver:
         return advance(self.record, Event.OWNED)
 
     async def _let_the_routes_follow(self) -> Record:
-        record, problem = self.record, ""
-        if self.resumed and (moved := await self._owned_by_others()):
-            return self._overtaken(moved)
-        for _ in range(FLIP_TRIES):
-            moves = self._moves()
-            try:
-                self.moved = await self.means.mover.move(moves) if moves else None
-            except MoveRefused as refusal:
-                problem = f"the routes cannot follow: {refusal.message}"
-                await self.means.sleep(POLL_SECONDS)
-            else:
-                self.tell("the routes follow", {"routes": [move.route for move in moves]})
+        record, tries, pause = self.record, 0, POLL_SECONDS
+        while True:
+            if (self.resumed or tries) and (moved := await self._owned_by_others()):
+                return self._overtaken(moved)
+            problem = await self._move()
+            if not problem:
+                self.waiting_for = ""
                 return advance(record, Event.FOLLOWED)
-        self.tell(problem, {"effect": "writing goes back"})
-        return advance(record, Event.FAILED, problem=problem)
+            tries += 1
+            if tries == FLIP_TRIES and not record.turned:
+                return self._lead_back(problem)
+            self._wait_for(problem)
+            await self.means.sleep(pause)
+            pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
+
+    async def _move(self) -> str:
+        """Move the routes; why they could not be."""
+        moves = self._moves()
+        try:
+            self.moved = await self.means.mover.move(moves) if moves else None
+        except MoveRefused as refusal:
+            return f"the routes cannot follow: {refusal.message}"
+        except Exception:  # a defect; but one side owns by now, and the routes have to lead there
+            self.means.log.failure("routes_not_moved", handover=self.record.id, exception=traceback.format_exc())
+            return "the routes cannot follow: a defect of the proxy's, its log says which"
+        self.tell("the routes follow", {"routes": [move.route for move in moves]})
+        return ""
 
     # what they need
 
@@ -189,7 +202,7 @@ class HandingOver:
                     found |= answer
                     del left[who]
             for failure in failures:
-                self._wait_for(failure)
+                self._wait_for(str(failure))
                 is_over = until is not None and (self.means.now() >= until or not failure.passing)
                 if failure.kind == STALE_EPOCH or is_over:
                     raise failure
@@ -199,10 +212,10 @@ class HandingOver:
         self.waiting_for = ""
         return found
 
-    def _wait_for(self, failure: PeerFailure) -> None:
-        if self.waiting_for != str(failure):
-            self.waiting_for = str(failure)
-            self.tell(f"asking again: {failure}", {})
+    def _wait_for(self, problem: str) -> None:
+        if self.waiting_for != problem:
+            self.waiting_for = problem
+            self.tell(f"trying again: {problem}", {})
 
     async def _look(self) -> dict[str, Entity]:
         """What both sides say of the entities. Raises PeerFailure."""
@@ -226,7 +239,7 @@ class HandingOver:
         more = {
             name: entity.taker(self.record.to).conflicts - self.conflicts.get(name, 0)
             for name, entity in entities.items()
-            if name in self.conflicts
+            if name in self.conflicts and not self.record.turned
         }
         return ", ".join(f"{count} of {name}" for name, count in more.items() if count > 0)
 

@@ -18,6 +18,8 @@ Each step is asked under an epoch, and who was moved under a higher one refuses 
   and this handover is over.
 - Owned, the routes follow. When they cannot, ownership goes back as a handover of its own, the other way round and
   under the next epoch, so that what the new side has written by then is not lost.
+- A way back that fails leads forward again: the new side goes on to own, and from then on the routes are asked to
+  follow until they do. So it ends where the routes lead, either way, and does not go to and fro.
 """
 
 from collections.abc import Mapping
@@ -62,7 +64,7 @@ TABLE: Final[Mapping[tuple[State, Event], State]] = {
     (State.DRAINED, Event.OWNED): State.OWNED,
     (State.OWNED, Event.FOLLOWED): State.RELEASED,
     (State.OWNED, Event.FAILED): State.HOLDING,  # the other way round
-    (State.RETURNING, Event.OWNED): State.RELEASED,
+    (State.RETURNING, Event.OWNED): State.RELEASED,  # or owned, if it had turned
     **{
         (state, Event.OVERTAKEN): State.RELEASED
         for state in (State.HOLDING, State.FENCED, State.DRAINED, State.OWNED, State.RETURNING)
@@ -83,7 +85,7 @@ class Record:
     """One handover. `to` is cutover (the services are to write) or legacy. `fenced` has positions, by entity.
 
     `services` says which upstream writes each entity when the services own it, `owners` who owned each when it began.
-    `problem` is why it leads back; `turned`, that it is the way back of one whose routes could not follow.
+    `problem` is why it leads back; `turned`, that it is one whose routes could not follow, on its way back or beyond.
     """
 
     to: Stage
@@ -166,7 +168,7 @@ def record_from(written: Mapping[str, Any]) -> Record:
 def advance(record: Record, event: Event, *, fenced: Mapping[str, int] | None = None, problem: str = "") -> Record:
     """The record after `event`. Raises ValueError for one that cannot happen in its state."""
     state = TABLE.get((record.state, event))
-    if state is None:
+    if state is None or (record.turned and (record.state, event) == (State.OWNED, Event.FAILED)):
         raise ValueError(f"{event} cannot happen to a handover that is {record.state}")
     after = replace(
         record,
@@ -175,9 +177,11 @@ def advance(record: Record, event: Event, *, fenced: Mapping[str, int] | None = 
         problem=record.problem or problem,
         overtaken=event is Event.OVERTAKEN,
     )
+    back = replace(after, to=opposite(record.to), epoch=return_epoch(record), fenced={})
     if record.state is State.OWNED and event is Event.FAILED:
-        owners = dict.fromkeys(record.services, owner_at(record.to))
-        return replace(after, to=opposite(record.to), epoch=record.epoch + 1, owners=owners, fenced={}, turned=True)
+        return replace(back, owners=dict.fromkeys(record.services, owner_at(record.to)), turned=True)
+    if record.state is State.RETURNING and event is Event.OWNED and record.turned:
+        return replace(back, state=State.OWNED, problem="")
     return after
 
 

@@ -14,6 +14,7 @@ import pytest
 from proxy.config.model import Stage
 from proxy.config.moving import Handover
 from proxy.control.handover_file import FILE
+from proxy.control.sync_peers import PeerFailure
 from proxy.rollout.handover import Ending
 from proxy.rollout.ports import MoveRefused
 from tests.support.two_sides import Scene, TwoSides, play
@@ -299,6 +300,86 @@ def test_routes_that_cannot_follow_let_writing_go_back_with_all_that_was_written
         assert await hand_over(scene, FORWARD) == "legacy: the routes cannot follow: the file is broken"
         assert asked(scene)[3:] == ["fence orders 3", "fence inventory 3", "own monolith 3"]
         assert scene.handovers.endings == {("legacy", Ending.GIVEN_BACK): 1}
+
+    play(tmp_path, story, settings=SETTINGS)
+
+
+def refuse_to_stop(scene: Scene, who: str) -> None:
+    """As one whose token was changed."""
+    first = scene.sides.fence
+
+    async def fence(upstream: str, entities, epoch: int, *, seconds: float):
+        if upstream == who:
+            raise PeerFailure(f"{who} says 401", passing=False)
+        return await first(upstream, entities, epoch, seconds=seconds)
+
+    scene.sides.fence = fence  # type: ignore[method-assign]
+
+
+def test_a_way_back_that_fails_leads_forward_again_and_the_routes_are_asked_to_follow_until_they_do(
+    tmp_path: Path,
+) -> None:
+    async def story(scene: Scene) -> None:
+        refuse_to_stop(scene, "orders")
+        scene.refusals = ["the file is broken"] * 20
+        assert await hand_over(scene, FORWARD) == "service"
+        assert asked(scene)[3:] == ["fence inventory 3", "own orders 4", "own inventory 4"]
+        assert scene.refusals == []
+        assert scene.time > 1010, "the pauses grow"
+        assert scene.handovers.endings == {("cutover", Ending.DONE): 1}
+
+    play(tmp_path, story, settings=SETTINGS)
+
+
+def test_routes_that_never_follow_are_left_to_whoever_moves_the_same_by_hand(tmp_path: Path) -> None:
+    async def story(scene: Scene) -> None:
+        def move_by_hand() -> None:
+            if len(scene.refusals) == 90:
+                for row in scene.sides.rows["service"].values():
+                    row.epoch = 9
+
+        refuse_to_stop(scene, "orders")
+        scene.refusals = ["the file is broken"] * 100
+        scene.on_sleep = move_by_hand
+        await hand_over(scene, FORWARD)
+        assert scene.handovers.endings == {("cutover", Ending.OVERTAKEN): 1}
+
+    play(tmp_path, story, settings=SETTINGS)
+
+
+@pytest.mark.parametrize("fault", ["refuse", "die", "die after"])
+@pytest.mark.parametrize("to", [FORWARD, BACK])
+def test_whatever_fails_on_the_way_back_of_routes_that_cannot_follow_there_is_one_writer_and_they_lead_there(
+    tmp_path: Path, to: Stage, fault: str
+) -> None:
+    ends = set()
+    for number in range(1, 40):
+
+        async def story(scene: Scene, number: int = number) -> None:
+            if to is BACK:
+                await hand_over(scene, FORWARD)
+                scene.sides.calls.clear()
+            scene.refusals = ["the file is broken"] * 3
+            scene.sides.faults = {number: fault}
+            asking = asyncio.create_task(hand_over(scene, to))
+            dying = asyncio.create_task(scene.sides.died.wait())
+            await asyncio.wait({asking, dying}, return_when=asyncio.FIRST_COMPLETED)
+            if dying.done():
+                await scene.restart()
+            await scene.settle()
+            asking.cancel()
+            dying.cancel()
+            ends.add(scene.writer())
+
+        play(tmp_path / str(number), story, settings=SETTINGS)
+    assert ends == {"service", "legacy"}
+
+
+def test_a_defect_of_whoever_moves_routes_strands_none(tmp_path: Path) -> None:
+    async def story(scene: Scene) -> None:
+        scene.refusals = [ZeroDivisionError("a defect")]
+        assert await hand_over(scene, FORWARD) == "service"
+        assert "ZeroDivisionError" in scene.log.getvalue()
 
     play(tmp_path, story, settings=SETTINGS)
 

@@ -51,6 +51,15 @@ def test_when_the_routes_cannot_follow_it_begins_anew_the_other_way_round() -> N
     assert record.ending is Ending.GIVEN_BACK
 
 
+def test_a_way_back_that_fails_leads_forward_and_turns_no_more() -> None:
+    turned = replace(at(State.RETURNING), to=Stage.LEGACY, epoch=5, problem="the file is broken", turned=True)
+    record = advance(turned, Event.OWNED)
+    assert (record.state, record.to, record.epoch, record.problem) == (State.OWNED, Stage.CUTOVER, 6, "")
+    assert advance(record, Event.FOLLOWED).ending is Ending.DONE
+    with pytest.raises(ValueError, match="failed cannot happen"):
+        advance(record, Event.FAILED)
+
+
 @pytest.mark.parametrize("state", [each for each in State if each not in (State.IDLE, State.RELEASED)])
 def test_a_higher_epoch_of_somebody_elses_ends_it_anywhere(state: State) -> None:
     record = advance(at(state), Event.OVERTAKEN, problem="order is at epoch 9")
