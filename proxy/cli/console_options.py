@@ -19,6 +19,7 @@ from proxy.operations.errors import Code, OperationError
 
 DEFAULT_STATE = ".strangler"
 EXIT_CODES = {Code.UNREACHABLE: 3, Code.REFUSED: 4, Code.INVALID: 2, Code.NOT_MET: 1}
+GOES_ON = 5  # no failure: what was begun is not over, and the server goes on with it
 
 console_option = click.option(
     "--console",

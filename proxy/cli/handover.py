@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from proxy.cli.console_options import console_option, find_console, reporting_failures
+from proxy.cli.console_options import GOES_ON, console_option, find_console, reporting_failures
 from proxy.cli.options import config_option
 from proxy.config.model import Address
 from proxy.operations.errors import Code, OperationError
@@ -43,7 +43,8 @@ def command(
     NAME is a group, or else a route. All routes that write the same move together. Writes that come meanwhile wait;
     the databases of both sides decide who may write, so none is lost and none is done twice.
 
-    Exit 1 when writing went back to the side that had it, 3 when no server answers, 4 when it refuses.
+    Exit 1 when writing went back to the side that had it, 3 when no server answers, 4 when it refuses, 5 when it waits
+    for long and goes on by itself.
     """
     order: dict[str, object] = {
         "back": back,
@@ -57,11 +58,11 @@ def command(
         groups = {route["group"] for route in server.routes()["routes"]}
         kind = "group" if name in groups and not is_route else "route"
         ending = _follow(server.hand_over(kind, name, order), as_json)
-    sys.exit(0 if ending in ("done", "dry_run") else 1)
+    sys.exit({"done": 0, "dry_run": 0, "goes_on": GOES_ON}.get(ending, 1))
 
 
 def _follow(lines: Any, as_json: bool) -> str:
-    """Print each line; how it ended. Raises OperationError when the server has gone, or it takes too long."""
+    """Print each line; how it ended, or that it goes on. Raises OperationError when the server has gone."""
     silent = 0
     for line in lines:
         if as_json:
@@ -72,8 +73,9 @@ def _follow(lines: Any, as_json: bool) -> str:
         if line["event"] == "end":
             return str(line["ending"])
         if silent > PATIENCE_LINES:
-            message = f"it is still {line['state']}, and goes on by itself: see strangler status"
-            raise OperationError(Code.REFUSED, message, (str(line["for"]),))
+            click.echo(f"it is still {line['state']}, and goes on by itself: see strangler status", err=True)
+            click.echo(f"it waits for: {line['for']}", err=True)
+            return "goes_on"
     message = "the server has gone; what it began, it takes up when it is back: see strangler status"
     raise OperationError(Code.UNREACHABLE, message)
 

@@ -47,6 +47,7 @@ Exit codes:
   2  wrong usage, or a routes.yaml with errors
   3  the server could not be reached
   4  the server refused
+  5  not over yet: the server goes on with it by itself
 """
 
 

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 import click
 
-from proxy.cli.console_options import EXIT_CODES, console_option, find_console, reporting_failures
+from proxy.cli.console_options import EXIT_CODES, GOES_ON, console_option, find_console, reporting_failures
 from proxy.cli.options import config_option
 from proxy.config.errors import ConfigError
 from proxy.config.model import Address
@@ -65,7 +65,7 @@ force_option = click.option("--force", is_flag=True, help="Go also where it is h
 
 
 def carry_out(verb: Verb, asked: Asked, more: Mapping[str, Any] | None = None, *, everything: bool = False) -> None:
-    """Do it, print what came of it, and exit: 0, or 1 gate not met, 2 usage, 3 unreachable, 4 refused."""
+    """Do it, print what came of it, and exit: 0, or 1 gate not met, 2 usage, 3 unreachable, 4 refused, 5 goes on."""
     scope, name = _scope(asked, everything)
     body: dict[str, Any] = {"because": asked.because, "dry_run": asked.dry_run, "who": _user(), **(more or {})}
     body = {key: value for key, value in body.items() if value not in (None, False)}
@@ -75,7 +75,7 @@ def carry_out(verb: Verb, asked: Asked, more: Mapping[str, Any] | None = None, *
         click.echo(json.dumps(found, indent=2, ensure_ascii=False))
     else:
         _print(verb, found)
-    sys.exit(EXIT_CODES[Code.REFUSED] if found["refused"] else 0)
+    sys.exit(EXIT_CODES[Code.REFUSED] if found["refused"] else GOES_ON if found["goes_on"] else 0)
 
 
 def _scope(asked: Asked, everything: bool) -> tuple[Scope, str]:
@@ -135,6 +135,8 @@ def _print(verb: Verb, found: Mapping[str, Any]) -> None:
         click.echo(found["diff"])
     for each in found["refused"]:
         click.echo(f"refused: {each['route']}: {each['why']}", err=True)
+    for each in found["goes_on"]:
+        click.echo(f"goes on by itself: {each['route']}: {each['why']}", err=True)
     for each in found["left"]:
         click.echo(f"stays: {each['route']}: {each['why']}", err=True)
     for note in found["notes"]:
@@ -150,6 +152,8 @@ def place(given: Mapping[str, Any]) -> str:
 def _outcome(verb: Verb, found: Mapping[str, Any]) -> str:
     if found["dry_run"]:
         return "nothing has changed; leave out --dry-run to do it"
+    if found["goes_on"]:
+        return "not over yet; next: strangler status"
     if not found["moves"]:
         return "nothing has changed"
     route, stage = found["moves"][0]["route"], found["moves"][0]["to"]["stage"]

@@ -5,6 +5,7 @@ asked again until it does, or until somebody else has moved the same. Every stat
 """
 
 import asyncio
+import traceback
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,7 +18,7 @@ from proxy.control.holder import Held
 from proxy.control.sync_peers import STALE_EPOCH, PeerFailure
 from proxy.rollout.handover import Event, Record, State, advance, opposite, return_epoch
 from proxy.rollout.handover_plan import AT_LEGACY, SIDES
-from proxy.rollout.ownership import Entity, Owner, is_drained, pair_up, unheard
+from proxy.rollout.ownership import Entity, is_drained, owner_at, pair_up, unheard
 from proxy.rollout.ports import Move, Moved, MoveRefused, Position, Verb, position
 
 CALL_SECONDS = 2.0
@@ -76,7 +77,9 @@ class HandingOver:
         self.tell("writes are held", {"routes": list(record.routes), "still_under_way": left})
         try:
             fenced = await self._insist(
-                self._givers(), lambda who, what, s: self.means.sides.fence(who, what, record.epoch, seconds=s), until
+                self._givers(record.to_move),
+                lambda who, what, s: self.means.sides.fence(who, what, record.epoch, seconds=s),
+                until,
             )
         except PeerFailure as failure:
             return self._fail(failure)
@@ -86,6 +89,8 @@ class HandingOver:
     async def _let_the_new_side_hear(self) -> Record:
         record, until = self.record, self.means.now() + self.settings.drain_timeout.total_seconds()
         problem = "nobody was asked yet"
+        if not record.to_move:
+            return advance(record, Event.HEARD)
         while True:
             try:
                 entities = await self._look()
@@ -109,11 +114,13 @@ class HandingOver:
 
     async def _let_the_new_side_begin(self) -> Record:
         record = self.record
-        return await self._let_own(self._takers(), record.epoch, record.fenced, f"writing now: {SIDES[record.to]}")
+        takers = self._writers(record.to, record.to_move)
+        return await self._let_own(takers, record.epoch, record.fenced, f"writing now: {SIDES[record.to]}")
 
     async def _give_back(self) -> Record:
-        who = SIDES[opposite(self.record.to)]
-        return await self._let_own(self._givers(), return_epoch(self.record), {}, f"writing again: {who}")
+        record = self.record
+        who = SIDES[opposite(record.to)] if record.to_give_back else "who wrote before"
+        return await self._let_own(self._givers(record.to_give_back), return_epoch(record), {}, f"writing again: {who}")
 
     async def _let_own(
         self, whom: Mapping[str, Sequence[str]], epoch: int, heard: Mapping[str, int], text: str
@@ -130,37 +137,44 @@ class HandingOver:
         return advance(self.record, Event.OWNED)
 
     async def _let_the_routes_follow(self) -> Record:
-        record, problem = self.record, ""
-        if self.resumed and (moved := await self._owned_by_others()):
-            return self._overtaken(moved)
-        for _ in range(FLIP_TRIES):
-            moves = self._moves()
-            try:
-                self.moved = await self.means.mover.move(moves) if moves else None
-            except MoveRefused as refusal:
-                problem = f"the routes cannot follow: {refusal.message}"
-                await self.means.sleep(POLL_SECONDS)
-            else:
-                self.tell("the routes follow", {"routes": [move.route for move in moves]})
+        record, tries, pause = self.record, 0, POLL_SECONDS
+        while True:
+            if (self.resumed or tries) and (moved := await self._owned_by_others()):
+                return self._overtaken(moved)
+            problem = await self._move()
+            if not problem:
+                self.waiting_for = ""
                 return advance(record, Event.FOLLOWED)
-        self.tell(problem, {"effect": "writing goes back"})
-        return advance(record, Event.FAILED, problem=problem)
+            tries += 1
+            if tries == FLIP_TRIES and not record.turned:
+                return self._lead_back(problem)
+            self._wait_for(problem)
+            await self.means.sleep(pause)
+            pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
+
+    async def _move(self) -> str:
+        """Move the routes; why they could not be."""
+        moves = self._moves()
+        try:
+            self.moved = await self.means.mover.move(moves) if moves else None
+        except MoveRefused as refusal:
+            return f"the routes cannot follow: {refusal.message}"
+        except Exception:  # a defect; but one side owns by now, and the routes have to lead there
+            self.means.log.failure("routes_not_moved", handover=self.record.id, exception=traceback.format_exc())
+            return "the routes cannot follow: a defect of the proxy's, its log says which"
+        self.tell("the routes follow", {"routes": [move.route for move in moves]})
+        return ""
 
     # what they need
 
-    def _givers(self) -> dict[str, list[str]]:
-        """Upstream → the entities that it has to stop writing."""
-        return self._writers(opposite(self.record.to))
+    def _givers(self, entities: Sequence[str]) -> dict[str, list[str]]:
+        return self._writers(opposite(self.record.to), entities)
 
-    def _takers(self) -> dict[str, list[str]]:
-        return self._writers(self.record.to)
-
-    def _writers(self, side: Stage) -> dict[str, list[str]]:
-        if side is Stage.LEGACY:
-            return {self.means.snapshot().legacy: list(self.record.entities)}
+    def _writers(self, side: Stage, entities: Sequence[str]) -> dict[str, list[str]]:
+        """Upstream → those of the entities that it writes when that side owns."""
         found: defaultdict[str, list[str]] = defaultdict(list)
-        for entity in self.record.entities:
-            found[self.record.services[entity]].append(entity)
+        for entity in entities:
+            found[self.means.snapshot().legacy if side is Stage.LEGACY else self.record.services[entity]].append(entity)
         return dict(found)
 
     async def _insist(
@@ -188,7 +202,7 @@ class HandingOver:
                     found |= answer
                     del left[who]
             for failure in failures:
-                self._wait_for(failure)
+                self._wait_for(str(failure))
                 is_over = until is not None and (self.means.now() >= until or not failure.passing)
                 if failure.kind == STALE_EPOCH or is_over:
                     raise failure
@@ -198,10 +212,10 @@ class HandingOver:
         self.waiting_for = ""
         return found
 
-    def _wait_for(self, failure: PeerFailure) -> None:
-        if self.waiting_for != str(failure):
-            self.waiting_for = str(failure)
-            self.tell(f"asking again: {failure}", {})
+    def _wait_for(self, problem: str) -> None:
+        if self.waiting_for != problem:
+            self.waiting_for = problem
+            self.tell(f"trying again: {problem}", {})
 
     async def _look(self) -> dict[str, Entity]:
         """What both sides say of the entities. Raises PeerFailure."""
@@ -218,24 +232,23 @@ class HandingOver:
         return ", ".join(
             f"{unheard(entity, to, fenced[name])} of {name} ({entity.giver(to).unpublished} not published)"
             for name, entity in entities.items()
-            if not is_drained(entity, to, fenced[name])
+            if name in fenced and not is_drained(entity, to, fenced[name])
         )
 
     def _new_conflicts(self, entities: Mapping[str, Entity]) -> str:
         more = {
             name: entity.taker(self.record.to).conflicts - self.conflicts.get(name, 0)
             for name, entity in entities.items()
-            if name in self.conflicts
+            if name in self.conflicts and not self.record.turned
         }
         return ", ".join(f"{count} of {name}" for name, count in more.items() if count > 0)
 
     def _moved_by_others(self, entities: Mapping[str, Entity]) -> str:
         """Fenced by us means: at our epoch, and not the giver's."""
         to, epoch = self.record.to, self.record.epoch
-        for name, entity in entities.items():
-            giver = entity.giver(to)
-            owns = giver.owner == (Owner.LEGACY if to is Stage.CUTOVER else Owner.SERVICE)
-            if giver.epoch != epoch or owns:
+        for name in self.record.to_move:
+            giver = entities[name].giver(to)
+            if giver.epoch != epoch or giver.owner == owner_at(opposite(to)):
                 return f'"{name}" is at epoch {giver.epoch} there, and this is {epoch}'
         return ""
 

@@ -21,14 +21,10 @@ from proxy.control.handover_ports import Means
 from proxy.rollout.handover import Ending, Record, State, resume
 from proxy.rollout.handover_plan import Circle, draw_circle, object_to_routes, object_to_sides
 from proxy.rollout.ownership import Entity, next_epoch, unheard
-from proxy.rollout.ports import Moved, MoveRefused
+from proxy.rollout.ports import Moved, MoveRefused, Unfinished
 
 PATIENCE_SECONDS = 60.0  # for whoever asked; the handover itself goes on
 MOST_LINES = 1000
-
-
-class Unfinished(MoveRefused):
-    """It is still under way, and goes on by itself; says what it waits for."""
 
 
 @dataclass(eq=False)
@@ -160,6 +156,7 @@ class Handovers:
                 epoch=plan.epoch,
                 routes=tuple(route.name for route in plan.circle.routes),
                 services={name: one.upstream for name, one in entities.items()},
+                owners={name: one.owner for name, one in entities.items()},
                 who=who,
                 because=because,
                 began=clock.now().timestamp(),

@@ -20,6 +20,7 @@ class Result:
     ways: list[Way] = field(default_factory=list)  # made, or to be made
     left: list[Left] = field(default_factory=list)
     refused: list[Left] = field(default_factory=list)
+    goes_on: list[Left] = field(default_factory=list)  # handovers that are under way still
     readings: dict[str, Sequence[GateReading]] = field(default_factory=dict)
     diffs: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -51,6 +52,7 @@ class Result:
             ],
             "left": [{"route": each.route, "why": each.why} for each in self.left],
             "refused": [{"route": each.route, "why": each.why} for each in self.refused],
+            "goes_on": [{"route": each.route, "why": each.why} for each in self.goes_on],
             "gates": self.gates(),
             "diff": "\n".join(self.diffs),
             "notes": self.notes,

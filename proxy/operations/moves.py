@@ -4,7 +4,9 @@ It decides by `proxy.rollout`, and acts through three ports of the control plane
 hands writes over. A promotion that a gate holds back changes nothing; a rollback asks no gate.
 """
 
+import asyncio
 from collections.abc import Sequence
+from itertools import chain
 from typing import Any, Final, Protocol
 
 from proxy.config.model import Route, Snapshot, Stage
@@ -15,6 +17,7 @@ from proxy.operations.errors import Code, OperationError
 from proxy.operations.move_result import Result
 from proxy.operations.orders import Order, Scope
 from proxy.rollout.choice import Chosen, Left, NotThere, everything_out, of_group, one
+from proxy.rollout.handover_plan import draw_circle
 from proxy.rollout.moves import Way, kind_of, way
 from proxy.rollout.ports import (
     Gatekeeper,
@@ -23,6 +26,7 @@ from proxy.rollout.ports import (
     Moved,
     MoveRefused,
     Position,
+    Unfinished,
     Verb,
     position,
     reach,
@@ -70,7 +74,8 @@ NOBODY: Final = _Nobody()
 async def move(plane: MovingPlane, order: Order) -> dict[str, Any]:
     """Raises OperationError: not met (with the gates in `data`), refused, or invalid; then nothing has changed.
 
-    When some routes of several could not move back and others have, the answer says so: `refused`.
+    When some routes of several could not move back and others have, the answer says so: `refused`. What a handover has
+    not moved yet, and goes on with by itself, is `goes_on`.
     """
     mover = plane.mover
     if mover is None:
@@ -85,8 +90,9 @@ async def move(plane: MovingPlane, order: Order) -> dict[str, Any]:
         ways = _plan(plane, snapshot, order, result)
         await _ask_gates(plane, order, ways, result)
         alone = [each for each in ways if not each.by_handover]
+        circles = _circles(snapshot, [each for each in ways if each.by_handover])
         if order.dry_run:
-            await _preview(mover, order, ways, result)
+            await _preview(mover, order, [*alone, *chain(*circles)], result)
         elif alone:
             back = order.wish.verb is Verb.ROLLBACK
             moved = await mover.move([_move(each, order, result) for each in alone], from_anywhere=back)
@@ -94,9 +100,9 @@ async def move(plane: MovingPlane, order: Order) -> dict[str, Any]:
     except MoveRefused as refused:
         raise _refusal(refused) from refused
     if not order.dry_run:
-        await _hand_over(plane, order, [each for each in ways if each.by_handover], result)
-        if order.now and result.steps:
-            plane.close_left([each.route.name for each in result.steps])
+        await _hand_over(plane, order, circles, result)
+        if order.now and result.ways:
+            plane.close_left([each.route.name for each in result.ways])
     return result.as_json(order)
 
 
@@ -186,25 +192,55 @@ async def _preview(mover: FileMover, order: Order, ways: Sequence[Way], result: 
     result.notes += [f"{', '.join(by_handover)}: by a handover of what is written"] if by_handover else []
 
 
-async def _hand_over(plane: MovingPlane, order: Order, ways: Sequence[Way], result: Result) -> None:
-    """Raises OperationError, unless other routes have moved already: then the refusal is a part of the answer."""
-    if not ways:
-        return
+def _circles(snapshot: Snapshot, ways: Sequence[Way]) -> list[list[Way]]:
+    """The ways that one handover makes together, also those of routes that were not named and write the same."""
+    found, left = [], list(ways)
+    while left:
+        to, circle = left[0].after.stage, draw_circle(snapshot.routes, [left[0].route])
+        together = {left[0].route.name, *(route.name for route in circle.routes)}
+        named = [each for each in left if each.route.name in together]
+        left = [each for each in left if each.route.name not in together]
+        others = [route for route in circle.to_follow(to) if route not in [each.route for each in named]]
+        found.append([*named, *(Way(route, Position(to), by_handover=True) for route in others)])
+    return found
+
+
+async def _hand_over(plane: MovingPlane, order: Order, circles: Sequence[Sequence[Way]], result: Result) -> None:
+    """All at once: none waits for another. Raises OperationError when each is refused and nothing else has come of it;
+    otherwise refusals are a part of the answer."""
+    refusals: dict[str, MoveRefused] = {}
+    said = await asyncio.gather(*(_hand_over_together(plane, order, ways) for ways in circles))
+    for ways, answer in zip(circles, said, strict=True):
+        names = [each.route.name for each in ways]
+        match answer:
+            case Moved():
+                result.add(answer, ways)
+            case Unfinished():
+                result.goes_on += [_left(name, answer) for name in names]
+            case MoveRefused():
+                refusals |= dict.fromkeys(names, answer)
+    if refusals and not (result.ways or result.goes_on or result.refused):
+        raise _refusal(*dict.fromkeys(refusals.values()))
+    result.refused += [_left(name, refused) for name, refused in refusals.items()]
+
+
+async def _hand_over_together(plane: MovingPlane, order: Order, ways: Sequence[Way]) -> Moved | MoveRefused:
     routes, to = [each.route for each in ways], ways[0].after.stage
-    handovers = plane.handovers or NOBODY
     try:
-        moved = await handovers.hand_over(routes, to, order.who, order.because, force=order.wish.force)
-        result.add(moved, ways)
+        handovers = plane.handovers or NOBODY
+        return await handovers.hand_over(routes, to, order.who, order.because, force=order.wish.force)
     except MoveRefused as refused:
-        if not result.ways and not result.refused:
-            raise _refusal(refused) from refused
-        result.refused += [_left(each.route.name, refused) for each in ways]
+        return refused
 
 
 def _left(route: str, refused: MoveRefused) -> Left:
-    return Left(route, f"{refused.message} ({refused.hint})" if refused.hint else refused.message)
+    return Left(route, _told(refused))
 
 
-def _refusal(refused: MoveRefused) -> OperationError:
-    code = Code.INVALID if isinstance(refused, NotThere) else Code.REFUSED
-    return OperationError(code, f"{refused.message} ({refused.hint})" if refused.hint else refused.message)
+def _refusal(*refusals: MoveRefused) -> OperationError:
+    code = Code.INVALID if isinstance(refusals[0], NotThere) else Code.REFUSED
+    return OperationError(code, "; ".join(map(_told, refusals)))
+
+
+def _told(refused: MoveRefused) -> str:
+    return f"{refused.message} ({refused.hint})" if refused.hint else refused.message

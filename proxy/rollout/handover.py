@@ -10,12 +10,16 @@ Each step is asked under an epoch, and who was moved under a higher one refuses 
 - Before the fence is known to stand, every failure leads back: the old side is made the owner under the next epoch,
   which also makes void a fence whose answer was lost or that is still on its way.
 - Fenced, the new side has not been asked for anything: leading back is the same single call, and needs it not.
+- Only what the old side owned at the beginning is led back, and only what the new side did not own is moved at all.
+  What the new side owned already stays its own; what was nobody's is nobody's again.
 - Drained, the new side may have been asked to own, and may have begun to write. There is only forward: the call is
   repeated until it is answered.
 - A call that is refused because of its epoch tells that somebody else moves the same, by hand: what they do stands,
   and this handover is over.
 - Owned, the routes follow. When they cannot, ownership goes back as a handover of its own, the other way round and
   under the next epoch, so that what the new side has written by then is not lost.
+- A way back that fails leads forward again: the new side goes on to own, and from then on the routes are asked to
+  follow until they do. So it ends where the routes lead, either way, and does not go to and fro.
 """
 
 from collections.abc import Mapping
@@ -24,6 +28,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from proxy.config.model import Stage
+from proxy.rollout.ownership import Owner, owner_at
 
 
 class State(StrEnum):
@@ -59,7 +64,7 @@ TABLE: Final[Mapping[tuple[State, Event], State]] = {
     (State.DRAINED, Event.OWNED): State.OWNED,
     (State.OWNED, Event.FOLLOWED): State.RELEASED,
     (State.OWNED, Event.FAILED): State.HOLDING,  # the other way round
-    (State.RETURNING, Event.OWNED): State.RELEASED,
+    (State.RETURNING, Event.OWNED): State.RELEASED,  # or owned, if it had turned
     **{
         (state, Event.OVERTAKEN): State.RELEASED
         for state in (State.HOLDING, State.FENCED, State.DRAINED, State.OWNED, State.RETURNING)
@@ -79,14 +84,15 @@ class Ending(StrEnum):
 class Record:
     """One handover. `to` is cutover (the services are to write) or legacy. `fenced` has positions, by entity.
 
-    `services` says which upstream writes each entity when the services own it. `problem` is why it leads back;
-    `turned`, that it is the way back of one whose routes could not follow.
+    `services` says which upstream writes each entity when the services own it, `owners` who owned each when it began.
+    `problem` is why it leads back; `turned`, that it is one whose routes could not follow, on its way back or beyond.
     """
 
     to: Stage
     epoch: int
     routes: tuple[str, ...]
     services: Mapping[str, str]
+    owners: Mapping[str, Owner]
     who: str
     because: str
     began: float  # in seconds since 1970
@@ -105,6 +111,16 @@ class Record:
         return tuple(sorted(self.services))
 
     @property
+    def to_move(self) -> tuple[str, ...]:
+        """Entities that the side that takes did not own when it began."""
+        return tuple(entity for entity in self.entities if self.owners[entity] is not owner_at(self.to))
+
+    @property
+    def to_give_back(self) -> tuple[str, ...]:
+        """Entities that the side that gives owned when it began: nothing else may be made its own again."""
+        return tuple(entity for entity in self.entities if self.owners[entity] is owner_at(opposite(self.to)))
+
+    @property
     def ending(self) -> Ending:
         if self.overtaken:
             return Ending.OVERTAKEN
@@ -117,6 +133,7 @@ class Record:
             "epoch": self.epoch,
             "routes": list(self.routes),
             "services": dict(self.services),
+            "owners": {entity: owner.value for entity, owner in self.owners.items()},
             "who": self.who,
             "because": self.because,
             "began": self.began,
@@ -130,11 +147,13 @@ class Record:
 
 def record_from(written: Mapping[str, Any]) -> Record:
     """Raises KeyError, TypeError or ValueError for what is none."""
+    services = {str(entity): str(upstream) for entity, upstream in written["services"].items()}
     return Record(
         to=_destination(written["to"]),
         epoch=int(written["epoch"]),
         routes=tuple(map(str, written["routes"])),
-        services={str(entity): str(upstream) for entity, upstream in written["services"].items()},
+        services=services,
+        owners={entity: Owner(written["owners"][entity]) for entity in services},
         who=str(written["who"]),
         because=str(written["because"]),
         began=float(written["began"]),
@@ -149,7 +168,7 @@ def record_from(written: Mapping[str, Any]) -> Record:
 def advance(record: Record, event: Event, *, fenced: Mapping[str, int] | None = None, problem: str = "") -> Record:
     """The record after `event`. Raises ValueError for one that cannot happen in its state."""
     state = TABLE.get((record.state, event))
-    if state is None:
+    if state is None or (record.turned and (record.state, event) == (State.OWNED, Event.FAILED)):
         raise ValueError(f"{event} cannot happen to a handover that is {record.state}")
     after = replace(
         record,
@@ -158,8 +177,11 @@ def advance(record: Record, event: Event, *, fenced: Mapping[str, int] | None = 
         problem=record.problem or problem,
         overtaken=event is Event.OVERTAKEN,
     )
+    back = replace(after, to=opposite(record.to), epoch=return_epoch(record), fenced={})
     if record.state is State.OWNED and event is Event.FAILED:
-        return replace(after, to=opposite(record.to), epoch=record.epoch + 1, fenced={}, turned=True)
+        return replace(back, owners=dict.fromkeys(record.services, owner_at(record.to)), turned=True)
+    if record.state is State.RETURNING and event is Event.OWNED and record.turned:
+        return replace(back, state=State.OWNED, problem="")
     return after
 
 

@@ -9,7 +9,7 @@ from datetime import timedelta
 
 from proxy.config.model import Route, Stage
 from proxy.config.moving import Handover
-from proxy.rollout.ownership import Entity, Owner
+from proxy.rollout.ownership import Entity, Owner, owner_at
 
 AT_LEGACY = frozenset({Stage.LEGACY, Stage.SHADOW})
 SIDES = {Stage.CUTOVER: "the services", Stage.LEGACY: "the monolith"}
@@ -69,7 +69,7 @@ def object_to_sides(
     circle: Circle, entities: Mapping[str, Entity], to: Stage, *, force: bool, despite_conflicts: bool
 ) -> Iterator[str]:
     """What speaks against it once both sides have said where they stand."""
-    if all(entity.owner.value == _owner(to) for entity in entities.values()) and not circle.to_follow(to):
+    if all(entity.owner is owner_at(to) for entity in entities.values()) and not circle.to_follow(to):
         yield f"{', '.join(entities)}: written by {SIDES[to]} already, and the routes lead there"
     for name, entity in entities.items():
         if entity.owner is Owner.BOTH:
@@ -89,7 +89,3 @@ def object_to_sides(
                 f'route "{route.name}" is past its point of no return: nothing goes back by itself, '
                 f"and nothing is lost if a person goes back with --force"
             )
-
-
-def _owner(to: Stage) -> str:
-    return Owner.SERVICE.value if to is Stage.CUTOVER else Owner.LEGACY.value

@@ -112,6 +112,11 @@ def pair_up(
     return found, problems
 
 
+def owner_at(to: Stage) -> Owner:
+    """Who owns when writing is at `to`: cutover or legacy."""
+    return Owner.SERVICE if to is Stage.CUTOVER else Owner.LEGACY
+
+
 def unheard(entity: Entity, to: Stage, position: int) -> int:
     """How many of the giver's events up to `position` have not had their effect on the taker."""
     return max(position - entity.taker(to).applied_from_peer, 0)

@@ -120,6 +120,10 @@ class MoveRefused(Exception):
         self.hint = hint
 
 
+class Unfinished(MoveRefused):
+    """It is still under way, and goes on by itself; says what it waits for."""
+
+
 class Mover(Protocol):
     """Makes moves: in the file, or beside it; in every worker; in the ledger."""
 
@@ -147,5 +151,5 @@ class Handovers(Protocol):
         self, routes: Sequence[Route], to: Stage, who: str, because: str, *, force: bool = False
     ) -> Moved:
         """`to` is cutover (the services write) or legacy (the monolith does); `force` goes back behind a point of no
-        return. Raises MoveRefused, and then the side that owned still does."""
+        return. Raises MoveRefused, and then the side that owned still does; Unfinished, and then it goes on."""
         ...

@@ -103,6 +103,7 @@ class Handing:
     """Hands over what it is asked to, or says why not."""
 
     refusal: MoveRefused | None = None
+    refusals: dict[str, MoveRefused] = field(default_factory=dict)  # by a route of the circle
     busy: frozenset[str] = frozenset()
     asked: list[tuple[list[str], Stage, str, str]] = field(default_factory=list)
     forced: bool = False
@@ -115,6 +116,7 @@ class Handing:
     ) -> Moved:
         self.asked.append(([route.name for route in routes], to, who, because))
         self.forced = force
-        if self.refusal:
-            raise self.refusal
+        for each in (self.refusal, *(self.refusals.get(route.name) for route in routes)):
+            if each:
+                raise each
         return Moved("handed-over", "-old\n+new")

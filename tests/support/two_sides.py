@@ -188,7 +188,7 @@ class Scene:
     holds: FakeHolds = field(default_factory=FakeHolds)
     log: StringIO = field(default_factory=StringIO)
     settings: Handover = field(default_factory=Handover)
-    refusals: list[str] = field(default_factory=list)  # of the mover, one a move
+    refusals: list[str | Exception] = field(default_factory=list)  # of the mover, one a move
     time: float = 1000.0
     on_sleep: Callable[[], None] = lambda: None
     more: tuple[Any, ...] = ()
@@ -245,7 +245,8 @@ class Scene:
     async def move(self, moves: Sequence[Move]) -> Moved:
         self.holds.diary.append(f"move {','.join(f'{each.route}:{each.after.stage}' for each in moves)}")
         if self.refusals:
-            raise MoveRefused(self.refusals.pop(0))
+            refusal = self.refusals.pop(0)
+            raise MoveRefused(refusal) if isinstance(refusal, str) else refusal
         after = {each.route: each.after.stage for each in moves}
         routes = tuple(replace(each, stage=after.get(each.name, each.stage)) for each in self.snapshot.routes)
         self.snapshot = replace(self.snapshot, routes=routes, revision=f"r{len(self.sides.calls)}")
@@ -277,5 +278,6 @@ def play(folder: Path, story: Callable[[Scene], Awaitable[None]], **scene: Any) 
             await story(one)
         finally:
             await one.stop()
+        assert "handover_failed" not in one.log.getvalue(), "these sides have seen what must never be"
 
     asyncio.run(told())

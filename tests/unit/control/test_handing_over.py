@@ -4,7 +4,8 @@ Both sides write whenever they may, in every call; the fakes see to it that neve
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import pytest
 from proxy.config.model import Stage
 from proxy.config.moving import Handover
 from proxy.control.handover_file import FILE
+from proxy.control.sync_peers import PeerFailure
 from proxy.rollout.handover import Ending
 from proxy.rollout.ports import MoveRefused
 from tests.support.two_sides import Scene, TwoSides, play
@@ -104,6 +106,67 @@ def test_one_call_that_fails_anywhere_leaves_one_writer_and_the_routes_with_it(
         play(tmp_path / str(number), story, settings=SETTINGS)
     assert set(ends) <= {"service", "legacy"}
     assert len(set(ends)) == 2, "neither way was tried"
+
+
+OWNED_AT_THE_START = {
+    "all by the side that takes": {"order": FORWARD, "stock": FORWARD},
+    "some by the side that takes": {"order": BACK, "stock": FORWARD},
+    "some by nobody": {"order": BACK, "stock": None},
+    "all by nobody": {"order": None, "stock": None},
+}
+
+
+def begin_at(scene: Scene, to: Stage, owners: Mapping[str, Stage | None]) -> None:
+    """The routes are not where they are to go, and each entity is owned as `owners` says it for a way forward."""
+    for entity, owner in owners.items():
+        if to is BACK and owner is not None:
+            owner = BACK if owner is FORWARD else FORWARD
+        scene.sides.rows["legacy"][entity].owner = "legacy" if owner is BACK else "service"
+        scene.sides.rows["service"][entity].owner = "service" if owner is FORWARD else "legacy"
+    routes = tuple(replace(route, stage=BACK if to is FORWARD else FORWARD) for route in scene.snapshot.routes)
+    scene.snapshot = replace(scene.snapshot, routes=routes)
+
+
+def place_of_all(scene: Scene) -> tuple[object, object]:
+    return {entity: scene.sides.owners(entity) for entity in scene.sides.rows["legacy"]}, scene.stages()
+
+
+@pytest.mark.parametrize("owners", OWNED_AT_THE_START.values(), ids=OWNED_AT_THE_START)
+@pytest.mark.parametrize("fault", ["before", "after", "refuse", "die", "die after"])
+@pytest.mark.parametrize("to", [FORWARD, BACK])
+def test_whoever_owned_at_the_start_one_call_that_fails_leaves_one_writer_or_everything_as_it_was(
+    tmp_path: Path, to: Stage, fault: str, owners: Mapping[str, Stage | None]
+) -> None:
+    moved = 0
+    for number in range(1, 25):
+
+        async def story(scene: Scene, number: int = number) -> None:
+            nonlocal moved
+            begin_at(scene, to, owners)
+            first = place_of_all(scene)
+            scene.sides.faults = {number: fault}
+            asking = asyncio.create_task(hand_over(scene, to))
+            dying = asyncio.create_task(scene.sides.died.wait())
+            await asyncio.wait({asking, dying}, return_when=asyncio.FIRST_COMPLETED)
+            if dying.done():
+                await scene.restart()
+                await scene.settle()
+            asking.cancel()
+            dying.cancel()
+            moved += scene.writer() == ("service" if to is FORWARD else "legacy")
+            assert place_of_all(scene) == first or scene.writer() in ("service", "legacy"), scene.sides.calls
+
+        play(tmp_path / str(number), story, settings=SETTINGS)
+    assert moved
+
+
+def test_what_the_side_that_takes_owns_already_is_neither_fenced_nor_asked_to_own(tmp_path: Path) -> None:
+    async def story(scene: Scene) -> None:
+        begin_at(scene, FORWARD, {"order": FORWARD, "stock": FORWARD})
+        assert await hand_over(scene, FORWARD) == "service"
+        assert asked(scene) == []
+
+    play(tmp_path, story, settings=SETTINGS)
 
 
 @pytest.mark.parametrize("fault", ["die", "die after"])
@@ -237,6 +300,86 @@ def test_routes_that_cannot_follow_let_writing_go_back_with_all_that_was_written
         assert await hand_over(scene, FORWARD) == "legacy: the routes cannot follow: the file is broken"
         assert asked(scene)[3:] == ["fence orders 3", "fence inventory 3", "own monolith 3"]
         assert scene.handovers.endings == {("legacy", Ending.GIVEN_BACK): 1}
+
+    play(tmp_path, story, settings=SETTINGS)
+
+
+def refuse_to_stop(scene: Scene, who: str) -> None:
+    """As one whose token was changed."""
+    first = scene.sides.fence
+
+    async def fence(upstream: str, entities, epoch: int, *, seconds: float):
+        if upstream == who:
+            raise PeerFailure(f"{who} says 401", passing=False)
+        return await first(upstream, entities, epoch, seconds=seconds)
+
+    scene.sides.fence = fence  # type: ignore[method-assign]
+
+
+def test_a_way_back_that_fails_leads_forward_again_and_the_routes_are_asked_to_follow_until_they_do(
+    tmp_path: Path,
+) -> None:
+    async def story(scene: Scene) -> None:
+        refuse_to_stop(scene, "orders")
+        scene.refusals = ["the file is broken"] * 20
+        assert await hand_over(scene, FORWARD) == "service"
+        assert asked(scene)[3:] == ["fence inventory 3", "own orders 4", "own inventory 4"]
+        assert scene.refusals == []
+        assert scene.time > 1010, "the pauses grow"
+        assert scene.handovers.endings == {("cutover", Ending.DONE): 1}
+
+    play(tmp_path, story, settings=SETTINGS)
+
+
+def test_routes_that_never_follow_are_left_to_whoever_moves_the_same_by_hand(tmp_path: Path) -> None:
+    async def story(scene: Scene) -> None:
+        def move_by_hand() -> None:
+            if len(scene.refusals) == 90:
+                for row in scene.sides.rows["service"].values():
+                    row.epoch = 9
+
+        refuse_to_stop(scene, "orders")
+        scene.refusals = ["the file is broken"] * 100
+        scene.on_sleep = move_by_hand
+        await hand_over(scene, FORWARD)
+        assert scene.handovers.endings == {("cutover", Ending.OVERTAKEN): 1}
+
+    play(tmp_path, story, settings=SETTINGS)
+
+
+@pytest.mark.parametrize("fault", ["refuse", "die", "die after"])
+@pytest.mark.parametrize("to", [FORWARD, BACK])
+def test_whatever_fails_on_the_way_back_of_routes_that_cannot_follow_there_is_one_writer_and_they_lead_there(
+    tmp_path: Path, to: Stage, fault: str
+) -> None:
+    ends = set()
+    for number in range(1, 40):
+
+        async def story(scene: Scene, number: int = number) -> None:
+            if to is BACK:
+                await hand_over(scene, FORWARD)
+                scene.sides.calls.clear()
+            scene.refusals = ["the file is broken"] * 3
+            scene.sides.faults = {number: fault}
+            asking = asyncio.create_task(hand_over(scene, to))
+            dying = asyncio.create_task(scene.sides.died.wait())
+            await asyncio.wait({asking, dying}, return_when=asyncio.FIRST_COMPLETED)
+            if dying.done():
+                await scene.restart()
+            await scene.settle()
+            asking.cancel()
+            dying.cancel()
+            ends.add(scene.writer())
+
+        play(tmp_path / str(number), story, settings=SETTINGS)
+    assert ends == {"service", "legacy"}
+
+
+def test_a_defect_of_whoever_moves_routes_strands_none(tmp_path: Path) -> None:
+    async def story(scene: Scene) -> None:
+        scene.refusals = [ZeroDivisionError("a defect")]
+        assert await hand_over(scene, FORWARD) == "service"
+        assert "ZeroDivisionError" in scene.log.getvalue()
 
     play(tmp_path, story, settings=SETTINGS)
 

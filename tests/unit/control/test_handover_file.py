@@ -11,8 +11,12 @@ from proxy.config.model import Stage
 from proxy.control.handover_file import FILE, HandoverFile, Kept, Moved
 from proxy.observability.log import Log
 from proxy.rollout.handover import Record, State
+from proxy.rollout.ownership import Owner
 
-RECORD = Record(Stage.CUTOVER, 4, ("orders",), {"order": "orders"}, "alice", "", 1.5, State.DRAINED, {"order": 7})
+OWNERS = {"order": Owner.LEGACY}
+RECORD = Record(
+    Stage.CUTOVER, 4, ("orders",), {"order": "orders"}, OWNERS, "alice", "", 1.5, State.DRAINED, {"order": 7}
+)
 KEPT = Kept({RECORD.id: RECORD}, {"stock": Moved("cutover", 3, 12, 99.5)})
 
 

@@ -12,7 +12,7 @@ from proxy.operations.errors import Code, OperationError
 from proxy.operations.moves import move
 from proxy.operations.orders import Scope, read_order
 from proxy.rollout import ledger
-from proxy.rollout.ports import GateReading, MoveRefused, Outcome, Position
+from proxy.rollout.ports import GateReading, MoveRefused, Outcome, Position, Unfinished
 from tests.support.moving import FILE, Gates, Handing, Serving
 from tests.support.routes_yaml import BASE
 
@@ -209,6 +209,54 @@ def test_what_a_handover_moves_nobody_else_does(tmp_path: Path) -> None:
     assert [each["route"] for each in found["moves"]] == ["read"]
     assert [each["route"] for each in found["refused"]] == ["write"]
     assert handing.asked == []
+
+
+THREE_CIRCLES = (
+    BASE.replace('8000" }', '8000", sync: { path: /sync, token: t } }').replace(
+        '8101" }', '8101", sync: { path: /sync, token: t } }'
+    )
+    + """\
+routes:
+  - { name: write, match: POST /cart, to: orders, stage: cutover, writes: { entities: [cart] } }
+  - { name: item, match: PUT /item, to: orders, stage: cutover, writes: { entities: [cart, item] } }
+  - { name: pay, match: POST /pay, to: orders, stage: cutover, writes: { entities: [payment] } }
+  - { name: note, match: POST /note, to: orders, stage: cutover, writes: { entities: [note] } }
+"""
+)
+
+
+def test_what_is_written_apart_comes_back_apart_and_no_refusal_blocks_another(tmp_path: Path) -> None:
+    serving = Serving(tmp_path, THREE_CIRCLES)
+    serving.handovers = handing = Handing(refusals={"pay": MoveRefused("payments are not in step")})
+    found = do(serving, "", "rollback", Scope.ALL)
+    assert [names for names, *_ in handing.asked] == [["write", "item"], ["pay"], ["note"]]
+    assert [each["route"] for each in found["moves"]] == ["write", "item", "note"]
+    assert found["refused"] == [{"route": "pay", "why": "payments are not in step"}]
+
+
+def test_when_all_are_refused_each_reason_is_said(tmp_path: Path) -> None:
+    serving = Serving(tmp_path, THREE_CIRCLES)
+    serving.handovers = Handing(refusals={name: MoveRefused(f"no {name}") for name in ("item", "pay", "note")})
+    refused = failure(serving, "", "rollback", Scope.ALL)
+    assert (refused.code, refused.message) == (Code.REFUSED, "no item; no pay; no note")
+
+
+@pytest.mark.parametrize("dry_run", [True, False])
+def test_routes_that_move_along_are_named(tmp_path: Path, dry_run: bool) -> None:
+    serving = Serving(tmp_path, THREE_CIRCLES)
+    serving.handovers = Handing()
+    found = do(serving, "item", "rollback", dry_run=dry_run)
+    assert [each["route"] for each in found["moves"]] == ["item", "write"]
+    assert all(each["by_handover"] for each in found["moves"])
+
+
+def test_a_handover_that_goes_on_is_no_refusal(tmp_path: Path) -> None:
+    serving = Serving(tmp_path, THREE_CIRCLES)
+    serving.handovers = Handing(Unfinished("the handover is drained: orders does not answer"))
+    found = do(serving, "write", "rollback")
+    why = "the handover is drained: orders does not answer"
+    assert found["goes_on"] == [{"route": "write", "why": why}, {"route": "item", "why": why}]
+    assert (found["refused"], found["moves"], found["changed"]) == ([], [], False)
 
 
 def test_whoever_insists_goes_back_also_behind_a_point_of_no_return(tmp_path: Path) -> None:

@@ -7,12 +7,14 @@ import pytest
 
 from proxy.config.model import Stage
 from proxy.rollout.handover import TABLE, Ending, Event, Record, State, advance, record_from, resume, return_epoch
+from proxy.rollout.ownership import Owner
 
 RECORD = Record(
     to=Stage.CUTOVER,
     epoch=4,
     routes=("orders", "payments"),
     services={"order": "orders", "payment": "payments"},
+    owners={"order": Owner.LEGACY, "payment": Owner.LEGACY},
     who="alice",
     because="why not",
     began=1.5,
@@ -45,7 +47,17 @@ def test_when_the_routes_cannot_follow_it_begins_anew_the_other_way_round() -> N
     record = advance(replace(at(State.OWNED), fenced={"order": 7}), Event.FAILED, problem="the file is broken")
     assert (record.state, record.to, record.epoch, record.fenced) == (State.HOLDING, Stage.LEGACY, 5, {})
     assert record.turned
+    assert record.to_give_back == record.to_move == ("order", "payment"), "the services own everything by now"
     assert record.ending is Ending.GIVEN_BACK
+
+
+def test_a_way_back_that_fails_leads_forward_and_turns_no_more() -> None:
+    turned = replace(at(State.RETURNING), to=Stage.LEGACY, epoch=5, problem="the file is broken", turned=True)
+    record = advance(turned, Event.OWNED)
+    assert (record.state, record.to, record.epoch, record.problem) == (State.OWNED, Stage.CUTOVER, 6, "")
+    assert advance(record, Event.FOLLOWED).ending is Ending.DONE
+    with pytest.raises(ValueError, match="failed cannot happen"):
+        advance(record, Event.FAILED)
 
 
 @pytest.mark.parametrize("state", [each for each in State if each not in (State.IDLE, State.RELEASED)])
@@ -78,9 +90,24 @@ def test_a_record_is_kept_as_json() -> None:
     assert record_from(json.loads(json.dumps(record.as_json()))) == record
 
 
-@pytest.mark.parametrize("change", [{"to": "canary"}, {"state": "lost"}, {"epoch": "x"}, {"services": []}])
+@pytest.mark.parametrize(
+    ("owner", "moves", "is_given_back"),
+    [(Owner.LEGACY, True, True), (Owner.SERVICE, False, False), (Owner.NOBODY, True, False)],
+)
+def test_only_what_the_old_side_owned_is_given_back_and_only_what_the_new_one_did_not_is_moved(
+    owner: Owner, moves: bool, is_given_back: bool
+) -> None:
+    record = replace(RECORD, owners=dict(RECORD.owners) | {"order": owner})
+    assert ("order" in record.to_move, "order" in record.to_give_back) == (moves, is_given_back)
+    assert "payment" in record.to_move
+    assert "payment" in record.to_give_back
+
+
+@pytest.mark.parametrize(
+    "change", [{"owners": {}}, {"to": "canary"}, {"state": "lost"}, {"epoch": "x"}, {"services": []}]
+)
 def test_what_is_no_record_is_refused(change: dict[str, object]) -> None:
-    with pytest.raises((ValueError, TypeError, AttributeError)):
+    with pytest.raises((ValueError, TypeError, AttributeError, KeyError)):
         record_from(RECORD.as_json() | change)
 
 
