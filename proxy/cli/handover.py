@@ -1,6 +1,5 @@
 """`strangler handover`: let the other side write, and the routes follow, while clients notice nothing but a pause."""
 
-import getpass
 import json
 import sys
 from typing import Any
@@ -8,7 +7,9 @@ from typing import Any
 import click
 
 from proxy.cli.console_options import GOES_ON, console_option, find_console, reporting_failures
+from proxy.cli.moving import user
 from proxy.cli.options import config_option
+from proxy.cli.ownership_lines import WRITERS
 from proxy.config.model import Address
 from proxy.operations.errors import Code, OperationError
 
@@ -52,7 +53,7 @@ def command(
         "force": force,
         "despite_conflicts": despite_conflicts,
     }
-    order |= {"because": because, "who": _who()}
+    order |= {"because": because, "who": user()}
     with reporting_failures():
         server = find_console(config, console)
         groups = {route["group"] for route in server.routes()["routes"]}
@@ -97,8 +98,8 @@ def _print_plan(plan: dict[str, Any]) -> None:
         click.echo(f"routes of the group that write nothing, and stay: {', '.join(plan['stay'])}")
     for name, one in plan["entities"].items():
         since = plan["written_since_cutover"].get(name)
-        written = f", {since} events written by the services since cutover" if since is not None else ""
-        click.echo(f"{name:10} now written by {one['owner']}, {one['lag_now']} events to hear{written}")
+        written = f", {since} events since cutover" if since is not None else ""
+        click.echo(f"{name:10} written by {WRITERS[one["owner"]]}; events to hear: {one["lag_now"]}{written}")
     for route in plan["point_of_no_return"]:
         click.echo(f"{route} has a point of no return: once it is behind, only --back --force leads back", err=True)
 
@@ -114,17 +115,10 @@ def _print_end(end: dict[str, Any]) -> None:
     held = end["held"]
     refused = held["expired"] + held["full"]
     click.echo(
-        f"{end['ending'].replace('_', ' ')} in {end['seconds']:.2f} s: {held['released']} writes waited, "
-        f"the longest {held['longest']:.2f} s; {refused} were told to come again"
+        f"{end['ending'].replace('_', ' ')} in {end['seconds']:.2f} s; writes that waited: {held['released']}, "
+        f"the longest {held['longest']:.2f} s; told to come again: {refused}"
     )
     if end["problem"]:
         click.echo(end["problem"], err=True)
     if end["override"]:
         click.echo("the file could not be written: the routes hold beside it", err=True)
-
-
-def _who() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return "operator"

@@ -67,7 +67,7 @@ force_option = click.option("--force", is_flag=True, help="Go also where it is h
 def carry_out(verb: Verb, asked: Asked, more: Mapping[str, Any] | None = None, *, everything: bool = False) -> None:
     """Do it, print what came of it, and exit: 0, or 1 gate not met, 2 usage, 3 unreachable, 4 refused, 5 goes on."""
     scope, name = _scope(asked, everything)
-    body: dict[str, Any] = {"because": asked.because, "dry_run": asked.dry_run, "who": _user(), **(more or {})}
+    body: dict[str, Any] = {"because": asked.because, "dry_run": asked.dry_run, "who": user(), **(more or {})}
     body = {key: value for key, value in body.items() if value not in (None, False)}
     with _failures_as_json() if asked.as_json else reporting_failures():
         found = _ask(verb, scope, name, body, asked)
@@ -108,7 +108,8 @@ def _edit_alone(verb: Verb, scope: Scope, name: str, body: Mapping[str, Any], as
     return {**found, "notes": [*found["notes"], *([FILE_ALONE] if found["changed"] else [])]}
 
 
-def _user() -> str:
+def user() -> str:
+    """Whom the operating system says this is."""
     try:
         return pwd.getpwuid(os.geteuid()).pw_name
     except KeyError:

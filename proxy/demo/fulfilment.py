@@ -1,24 +1,24 @@
 """The tour's second half: services write orders, payments and stock for a while, and then the monolith does again.
 
-The moves are made by hand, as an operator would: ownership first (`handover`), then the routes. In between, a write
-gets 409; the tour shows that, too.
+`strangler handover` moves who may write, and the routes follow; a customer orders all the while, and notices a pause at
+most.
 """
 
 import uuid
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from proxy import clock
 from proxy.demo import page
 from proxy.demo.errors import StepFailed
-from proxy.demo.handover import Member, hand_over, next_epoch
 from proxy.demo.scene import Scene, expect
+from proxy.demo.shopping import Bought, Shopping
 from proxy.demo.system import SERVICES
 from proxy.demo.web import Answer, Client
 
-ROUTES = ("orders", "payments", "reservations")
-OWNED = {"orders": "order", "payments": "payment", "inventory": "stock"}
+GROUP = "fulfilment"
+CREATED = 201
 GOOD_CARD, DECLINED_CARD = "4242424242424242", "4000000000000002"
 ADDRESS = {"name": "Alice Larsen", "street": "Mill Lane 1", "postcode": "1050", "city": "Copenhagen", "country": "DK"}
 RECONCILED_SECONDS = 60.0
@@ -35,11 +35,15 @@ class Customer:
     token: str
 
     def buy(self, sku: str, card: str, key: str) -> Answer:
-        order = {"lines": [{"sku": sku, "quantity": 2}], "shipping_address": ADDRESS, "card": {"number": card}}
         page.line(f"POST {self.scene.place.url('public')}/api/orders   two of {sku}, card ending in {card[-4:]}")
-        answer = self.scene.client.post("/api/orders", order, self._headers | {"Idempotency-Key": key})
+        headers = self._headers | {"Idempotency-Key": key}
+        answer = self.scene.client.post("/api/orders", _order_of(sku, 2, card), headers)
         page.answered(answer)
         return answer
+
+    def shop(self, sku: str) -> Shopping:
+        """Buying one piece after the other."""
+        return Shopping(self.scene.place.ports.public, _order_of(sku, 1, GOOD_CARD), self._headers)
 
     def look(self, path: str) -> Answer:
         return self.scene.client.ask("GET", path, headers=self._headers)
@@ -50,14 +54,12 @@ class Customer:
 
 
 def show_orders(scene: Scene, sku: str) -> None:
-    monolith, services = _members(scene)
     alice = Customer(scene, _log_in(scene.client))
-    placed = [_move_to_services(alice, sku, monolith, services), *_order_from_services(alice, sku)]
+    placed = [_move_to_services(alice, sku), *_order_from_services(alice, sku)]
     told = [_find(alice, path, "service") for path in placed]
 
-    page.heading("12. And back: the services stop, the monolith hears of everything, and writes again")
-    _move_ownership(scene, services, [monolith])
-    scene.move(ROUTES, "legacy", is_shown=False)
+    page.heading("12. And back, with all that was written meanwhile")
+    scene.strangler("handover", GROUP, "--back", "--because", "the end of the tour")
 
     page.heading("13. The monolith has these orders, and everything else")
     held = [_find(alice, path, "legacy") for path in placed]
@@ -68,18 +70,16 @@ def show_orders(scene: Scene, sku: str) -> None:
     _reconcile(scene)
 
 
-def _move_to_services(alice: Customer, sku: str, monolith: Member, services: Sequence[Member]) -> str:
+def _move_to_services(alice: Customer, sku: str) -> str:
     """The path of an order that the monolith took before."""
     scene, key = alice.scene, _new_key()
-    page.heading("7. The monolith takes an order, for the last time for now")
+    page.heading("8. Hand the writing over, while alice orders one thing after the other")
     first = _order(alice, sku, key, "legacy")
-
-    page.heading("8. Let the services write: the monolith stops, they hear of everything, they begin")
-    _move_ownership(scene, [monolith], services)
-    refused = alice.buy(sku, GOOD_CARD, _new_key())
-    expect("the monolith writes no order any more", (409, "legacy"), (refused.status, refused.side))
-    page.line("Refused, with nothing done: the routes still lead to the monolith. Now they follow.")
-    scene.move(ROUTES, "cutover", is_shown=False)
+    with alice.shop(sku) as shopping:
+        scene.wait_until("alice orders", True, lambda: shopping.has_been_at("legacy"))
+        scene.strangler("handover", GROUP, "--because", "the services know all orders")
+        scene.wait_until("alice's orders go to the service", True, lambda: shopping.has_been_at("service"))
+    _show_shopping(shopping.bought)
 
     page.heading("9. The first request again, as after a lost answer: the service knows what the monolith said")
     told = _count_events(scene)
@@ -87,6 +87,17 @@ def _move_to_services(alice: Customer, sku: str, monolith: Member, services: Seq
     expect("the same request again gets the same answer", first.body, again.body)
     expect("nothing is done twice", told, _count_events(scene))
     return f"/api/orders/{first.json()['id']}"
+
+
+def _show_shopping(bought: Sequence[Bought]) -> None:
+    refused = [each for each in bought if each.status != CREATED]
+    expect("every order is taken", [], refused)
+    sides, longest = Counter(each.side for each in bought), max(each.seconds for each in bought)
+    page.line(
+        f"alice's orders meanwhile: {sides['legacy']} taken by the monolith, {sides['service']} by the service, "
+        f"0 refused; the longest took {longest:.1f} s",
+        fg="green",
+    )
 
 
 def _order_from_services(alice: Customer, sku: str) -> list[str]:
@@ -117,31 +128,18 @@ def _show_summary(alice: Customer, order: str) -> None:
     expect("its parts are of the same order", [order, order, order], [summary["order"]["id"], *found])
 
 
+def _order_of(sku: str, quantity: int, card: str) -> dict[str, Any]:
+    return {"lines": [{"sku": sku, "quantity": quantity}], "shipping_address": ADDRESS, "card": {"number": card}}
+
+
 def _new_key() -> str:
     return f"tour-{uuid.uuid4()}"
-
-
-def _members(scene: Scene) -> tuple[Member, list[Member]]:
-    """The monolith, and the services; each with what it writes."""
-    ports, token = scene.place.ports, scene.system.token
-    services = [Member(name, getattr(ports, name), token, (OWNED[name],)) for name in SERVICES]
-    return Member("the monolith", ports.monolith, token, tuple(sorted(OWNED.values()))), services
 
 
 def _log_in(client: Client) -> str:
     answer = client.post("/api/token", {"username": "alice", "password": "alice-pass"})
     expect("alice gets a token", 200, answer.status)
     return str(answer.json()["access_token"])
-
-
-def _move_ownership(scene: Scene, givers: Sequence[Member], takers: Sequence[Member]) -> None:
-    began, epoch = clock.monotonic(), next_epoch([*givers, *takers])
-    positions = hand_over(givers, takers, epoch=epoch, check=scene.system.parts.check)
-    takes = {entity: taker.name for taker in takers for entity in taker.entities}
-    gives = {entity: giver.name for giver in givers for entity in giver.entities}
-    rows = [(entity, gives[entity], takes[entity], str(last)) for entity, last in sorted(positions.items())]
-    page.table([("ENTITY", "WAS WRITTEN BY", "NOW BY", "EVENTS HEARD OF"), *rows])
-    page.line(f"Done in {clock.monotonic() - began:.1f} s, as epoch {epoch}", fg="green")
 
 
 def _order(alice: Customer, sku: str, key: str, side: str) -> Answer:

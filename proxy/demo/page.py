@@ -1,6 +1,5 @@
 """What a demo prints: plain lines, with a little colour on a terminal that wants it. Nothing here decides anything."""
 
-import difflib
 from collections.abc import Iterable
 
 import click
@@ -39,12 +38,6 @@ def table(rows: Iterable[tuple[str, ...]]) -> None:
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         line("  ".join(map(str.ljust, row, widths)))
-
-
-def difference(before: str, after: str, name: str) -> None:
-    """A unified diff, without its times."""
-    for each in difflib.unified_diff(before.splitlines(), after.splitlines(), name, name, n=2, lineterm=""):
-        line(each, fg={"+": "green", "-": "red"}.get(each[0]))
 
 
 def shortened(text: str) -> str:

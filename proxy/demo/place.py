@@ -55,6 +55,11 @@ class Place:
         return self.folder / "shop.env"
 
     @property
+    def token_file(self) -> Path:
+        """What the shop's members show each other, for routes.yaml."""
+        return self.folder / "internal-token"
+
+    @property
     def state_folder(self) -> Path:
         return self.folder / ".strangler"
 

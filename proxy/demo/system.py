@@ -84,6 +84,7 @@ def running(place: Place, size: Size, choice: Choice) -> Iterator[System]:
         foundation = lay(parts, place, choice, data, ours)
         told = {member: ours | _settings(place, foundation, token, member) for member in MEMBERS}
         system = System(place, parts, foundation, token, told)
+        _write_token(system)
         _write_environment(system)
         _start(system, size, ours)
         with _explained(parts):
@@ -122,6 +123,12 @@ def _settings(place: Place, foundation: Foundation, token: str, member: str) -> 
     }
 
 
+def _write_token(system: System) -> None:
+    file = system.place.token_file
+    file.touch(mode=0o600)
+    file.write_text(system.token, encoding="utf-8")
+
+
 def _write_environment(system: System) -> None:
     """For commands of one's own: what the monolith is told, as a shell reads it. It holds the token."""
     file = system.place.environment_file
@@ -141,8 +148,13 @@ def _start(system: System, size: Size, environ: Mapping[str, str]) -> None:
         member: parts.start(Job(names[member], command, system.environ[member], place.folder / f"{member}.log"))
         for member, command in commands.items()
     }
-    serve = [python, "-m", "proxy", "serve", "--config", shown(place.routes_file)]
-    proxy = parts.start(Job("the proxy", serve, environ, place.folder / "proxy.log"), Layer.FRONT)
+    file, folder = Path(shown(place.routes_file)), None
+    if file.is_absolute():  # a temporary folder, whose name tells nobody anything
+        file, folder = Path(file.name), place.folder
+    serve = Job(
+        "the proxy", [python, "-m", "proxy", "serve", "--config", str(file)], environ, place.folder / "proxy.log"
+    )
+    proxy = parts.start(serve, Layer.FRONT, folder=folder)
     ports = place.ports
     parts.wait_until(lambda: answers_well(ports.monolith, "/readyz"), shop["monolith"], within=START_SECONDS)
     for service in SERVICES:

@@ -1,4 +1,4 @@
-"""Visitors: threads that ask for the same few things again and again, and note what each answer was.
+"""Visitors: threads in which customers ask for the same few things again and again, and what each answer was.
 
 They judge nothing; what they note is read by whoever started them.
 """
@@ -12,11 +12,15 @@ from typing import Self
 
 from proxy.demo.web import Client
 
+CUSTOMER = "X-Customer"
+"""The header by which the demo's routes.yaml tells one customer from another."""
+
 
 @dataclass(frozen=True, slots=True)
 class Sample:
     """One request's fate. `status` is 0, and `problem` says why, when there was no whole answer."""
 
+    customer: str
     path: str
     status: int
     side: str
@@ -28,15 +32,19 @@ class Sample:
 
 
 class Traffic:
-    """Visitors for as long as the block lasts."""
+    """Visitors for as long as the block lasts. A customer asks one thing at a time."""
 
-    def __init__(self, port: int, paths: Sequence[str], *, visitors: int, pause_seconds: float) -> None:
+    def __init__(
+        self, port: int, paths: Sequence[str], customers: Sequence[str], *, visitors: int, pause_seconds: float
+    ) -> None:
         self._port = port
         self._paths = paths
         self._pause_seconds = pause_seconds
         self._samples: SimpleQueue[Sample] = SimpleQueue()
         self._ending = threading.Event()
-        self._threads = [threading.Thread(target=self._visit, args=(n,), daemon=True) for n in range(visitors)]
+        self._threads = [
+            threading.Thread(target=self._visit, args=(customers[n::visitors],), daemon=True) for n in range(visitors)
+        ]
 
     def __enter__(self) -> Self:
         for thread in self._threads:
@@ -60,18 +68,20 @@ class Traffic:
             except Empty:
                 return
 
-    def _visit(self, number: int) -> None:
+    def _visit(self, customers: Sequence[str]) -> None:
+        """Each customer asks for everything, then it is the next one's turn."""
         with Client(self._port) as client:
-            turn = number
-            while not self._ending.is_set():
-                self._samples.put(_ask(client, self._paths[turn % len(self._paths)]))
-                turn += 1
-                self._ending.wait(self._pause_seconds)
+            while True:
+                for customer in customers:
+                    for path in self._paths:
+                        if self._ending.wait(self._pause_seconds):
+                            return
+                        self._samples.put(_ask(client, customer, path))
 
 
-def _ask(client: Client, path: str) -> Sample:
+def _ask(client: Client, customer: str, path: str) -> Sample:
     try:
-        answer = client.get(path)
+        answer = client.ask("GET", path, headers={CUSTOMER: customer})
     except (OSError, http.client.HTTPException) as error:
-        return Sample(path, 0, "", str(error) or type(error).__name__)
-    return Sample(path, answer.status, answer.side)
+        return Sample(customer, path, 0, "", str(error) or type(error).__name__)
+    return Sample(customer, path, answer.status, answer.side)

@@ -5,10 +5,11 @@ It runs until it is interrupted or breaks. A member of the shop that is killed i
 
 import http.client
 import os
+import shlex
 import shutil
 import sys
 import time
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -21,13 +22,17 @@ from proxy.demo.parts import Part, Parts
 from proxy.demo.place import Place, shown
 from proxy.demo.system import Size, System, running
 from proxy.demo.tour import any_sku, visited
-from proxy.demo.traffic import Sample, Traffic
+from proxy.demo.traffic import CUSTOMER, Sample, Traffic
 from proxy.demo.web import Client
 
 SIZE = Size(products=120, orders=400, users=40)
 LOOK_EVERY_SECONDS = 0.25
-PAUSE_SECONDS = 0.2
+PAUSE_SECONDS = 0.1
+CUSTOMERS = ("gus", "eve", "ann")  # who go to a service one after the other: at 25%, at 50%, and at the cutover
 AWAY_SECONDS = 8.0  # enough to send a request or two to a shop that lacks a member
+
+Answered = dict[tuple[str, str], Sample]
+"""The last answer to each customer for each path."""
 
 
 def play(place: Place, choice: Choice) -> None:
@@ -41,19 +46,26 @@ def play(place: Place, choice: Choice) -> None:
         token = find_token(str(place.state_folder), os.environ).value or ""
         with (
             Console(place.ports.console, token) as console,
-            Traffic(place.ports.public, visited(product), visitors=1, pause_seconds=PAUSE_SECONDS) as traffic,
+            Traffic(
+                place.ports.public,
+                visited(product),
+                CUSTOMERS,
+                visitors=len(CUSTOMERS),
+                pause_seconds=PAUSE_SECONDS,
+            ) as traffic,
         ):
-            answered = _first_answers(system.parts, traffic, visited(product))
-            page.heading("Watching, while a visitor asks for a page, a product and its stock. Ctrl-C ends it all.")
+            answered = _first_answers(system.parts, traffic, len(visited(product)) * len(CUSTOMERS))
+            names = f"{', '.join(CUSTOMERS[:-1])} and {CUSTOMERS[-1]}"
+            page.heading(f"Watching, while {names} ask for a page, a product and its stock. Ctrl-C ends it all.")
             _watch(system.parts, console, traffic, answered)
 
 
-def _first_answers(parts: Parts, traffic: Traffic, paths: Collection[str]) -> dict[str, Sample]:
-    """One for each path: what everything that happens is told against."""
-    answered: dict[str, Sample] = {}
-    while len(answered) < len(paths):
+def _first_answers(parts: Parts, traffic: Traffic, wanted: int) -> Answered:
+    """One of each thing that a customer asks for: what everything that happens is told against."""
+    answered: Answered = {}
+    while len(answered) < wanted:
         parts.check()
-        answered |= {sample.path: sample for sample in traffic.drain()}
+        answered |= {(sample.customer, sample.path): sample for sample in traffic.drain()}
         time.sleep(LOOK_EVERY_SECONDS)
     return answered
 
@@ -75,28 +87,36 @@ def _say_where(system: System) -> None:
 
 def _say_what_to_try(system: System, product: str) -> None:
     place, program, python = system.place, _program(), shown(Path(sys.executable))
-    file, manage = shown(place.routes_file), shown(Path(system.manage("reconcile", "orders").command[1]))
+    manage = shown(Path(system.manage("reconcile", "orders").command[1]))
     page.heading("Try, in another terminal")
+    page.line(f"export STRANGLER_CONFIG={shlex.quote(shown(place.routes_file))}")
     for what, command in (
-        ("which side answers (X-Strangler-Decision), and what", f"curl -i {place.url('public')}{product}"),
-        ("why", f"{program} explain -c {file} GET {product}"),
-        ("move products to the service (edit the file, or this)", _edit(file, "legacy", "cutover")),
-        ("what the server is doing", f"{program} status -c {file}"),
-        ("and back", _edit(file, "cutover", "legacy")),
+        ("which side answers (X-Strangler-Decision), and what", _curl(place, product)),
+        ("why", f"{program} explain GET {product} -H '{CUSTOMER}: {CUSTOMERS[0]}'"),
+        (
+            "move products on, three times: copies; a quarter of the customers, then by itself the half; everybody",
+            f"{program} promote products",
+        ),
+        ("what the server is doing, and what a rollout waits for", f"{program} status"),
+        ("and back, at once", f"{program} rollback products"),
+        ("let the services write orders, payments and stock; --back: the monolith", f"{program} handover fulfilment"),
+        ("who moved what, when and why", f"{program} history"),
+        ("what is asked for, and what to extract next", f"{program} inventory"),
         (
             "do both sides hold the same (also: payments, inventory)",
             f"(. {shown(place.environment_file)}; {python} {manage} reconcile orders)",
         ),
+        (
+            "kill a member of the shop: it is away for some seconds, and what waited for it goes on",
+            f"kill -9 {system.parts.find('the inventory service').pid}",
+        ),
     ):
         page.line(f"# {what}", dim=True)
         page.line(command)
-    page.line("# let the services write orders, payments and stock: docs/reference-system.md", dim=True)
-    page.line("# kill a member of the shop: it is away for some seconds, and what waited for it goes on", dim=True)
-    page.line(f"kill -9 {system.parts.find('the inventory service').pid}")
 
 
-def _edit(file: str, before: str, after: str) -> str:
-    return f"sed -i '/name: products/,/stage:/ s/stage: {before}/stage: {after}/' {file}"
+def _curl(place: Place, product: str) -> str:
+    return f"curl -i -H '{CUSTOMER}: {CUSTOMERS[0]}' {place.url('public')}{product}"
 
 
 def _program() -> str:
@@ -108,7 +128,7 @@ def _program() -> str:
     return "strangler" if on_path and Path(on_path).samefile(called) else shown(called)
 
 
-def _watch(parts: Parts, console: Console, traffic: Traffic, answered: dict[str, Sample]) -> None:
+def _watch(parts: Parts, console: Console, traffic: Traffic, answered: Answered) -> None:
     seen, absences = console.look(), Absences(parts)
     while True:
         told = [*absences.look()]
@@ -154,13 +174,13 @@ def told_by_console(before: Seen, now: Seen) -> Iterator[tuple[str, bool]]:
         yield f"{move.route} moved from {move.before} to {move.after} (revision {move.revision})", True
 
 
-def told_by_visitors(answered: dict[str, Sample], samples: Iterable[Sample]) -> Iterator[tuple[str, bool]]:
-    """A line for each path that is answered otherwise than before. Remembers the last answers in `answered`."""
+def told_by_visitors(answered: Answered, samples: Iterable[Sample]) -> Iterator[tuple[str, bool]]:
+    """A line for each customer and path answered otherwise than before. Remembers the last answers in `answered`."""
     for sample in samples:
-        before = answered.get(sample.path)
-        answered[sample.path] = sample
+        before = answered.get((sample.customer, sample.path))
+        answered[sample.customer, sample.path] = sample
         if before is not None and (before.status, before.side) != (sample.status, sample.side):
-            yield f"GET {sample.path}: now {_fate(sample)} (before: {_fate(before)})", sample.well
+            yield f"{sample.customer}: GET {sample.path}: now {_fate(sample)} (before: {_fate(before)})", sample.well
 
 
 def _fate(sample: Sample) -> str:

@@ -14,10 +14,12 @@ from proxy.control.handover_checks import Plan
 from proxy.control.handovers import Handovers, Running
 from proxy.observability.metrics import Sample
 from proxy.operations.errors import Code, OperationError
+from proxy.operations.orders import named, text
 from proxy.rollout.handover_plan import SIDES
 from proxy.rollout.ports import MoveRefused
 
 SIGN_OF_LIFE_SECONDS = 1.0
+FLAGS = frozenset({"back", "dry_run", "force", "despite_conflicts"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,24 +28,22 @@ class Order:
 
     routes: tuple[Route, ...]
     to: Stage
+    who: str
+    because: str = ""
     dry_run: bool = False
     force: bool = False
     despite_conflicts: bool = False
-    who: str = "operator"
-    because: str = ""
 
 
-def read_order(asked: Mapping[str, Any], kind: str, name: str, snapshot: Snapshot) -> Order:
-    """`kind` is route or group. Raises OperationError (invalid)."""
-    flags = {key: asked.get(key, False) for key in ("back", "dry_run", "force", "despite_conflicts")}
-    words = {key: asked.get(key, default) for key, default in (("who", "operator"), ("because", ""))}
-    unknown = sorted(asked.keys() - flags.keys() - words.keys())
+def read_order(asked: Mapping[str, Any], kind: str, name: str, snapshot: Snapshot, caller: str) -> Order:
+    """`kind` is route or group, `caller` who showed a token. Raises OperationError (invalid)."""
+    flags = {key: asked.get(key, False) for key in FLAGS}
+    unknown = sorted(asked.keys() - FLAGS - {"who", "because"})
     if unknown or not all(isinstance(each, bool) for each in flags.values()):
         raise OperationError(Code.INVALID, f"back, dry_run, force and despite_conflicts are true or false {unknown}")
-    if not all(isinstance(each, str) and len(each) <= 500 for each in words.values()):
-        raise OperationError(Code.INVALID, "who and because are texts of at most 500 letters")
     to = Stage.LEGACY if flags.pop("back") else Stage.CUTOVER
-    return Order(find_routes(kind, name, snapshot), to, **flags, **words)
+    who, because = named(caller, text(asked, "who")), text(asked, "because") or ""
+    return Order(find_routes(kind, name, snapshot), to, who, because, **flags)
 
 
 def find_routes(kind: str, name: str, snapshot: Snapshot) -> tuple[Route, ...]:

@@ -61,23 +61,24 @@ def read_order(scope: Scope, name: str, verb: str, body: Mapping[str, Any], call
     if unknown := set(body) - _COMMON - _KEYS.get(move, frozenset()):
         raise OperationError(Code.INVALID, f'{move} has no "{sorted(unknown)[0][:40]}"')
     wish = Wish(move, _stage(body), _weight(body), _flag(body, "force"))
-    because = _text(body, "because") or ""
+    because = text(body, "because") or ""
     if wish.force and not because:
         raise OperationError(Code.INVALID, "who insists says why: because", ("--force needs --because TEXT",))
     return Order(
         scope,
         name,
         wish,
-        _who(caller, _text(body, "who")),
+        named(caller, text(body, "who")),
         because,
-        _text(body, "revision"),
+        text(body, "revision"),
         _flag(body, "dry_run"),
         _respond(body),
         _flag(body, "now"),
     )
 
 
-def _who(caller: str, says: str | None) -> str:
+def named(caller: str, says: str | None) -> str:
+    """Who it was, for the ledger: who showed a token, and what the client says of itself."""
     if not caller:
         return says or "unknown"
     return f"{caller} ({says})" if says else caller
@@ -100,7 +101,7 @@ def _flag(body: Mapping[str, Any], key: str) -> bool:
 def _respond(body: Mapping[str, Any]) -> dict[str, str | int]:
     """As the file writes it; whether it makes sense the file's own rules say."""
     found: dict[str, str | int] = {}
-    if (see := _text(body, "see")) is not None:
+    if (see := text(body, "see")) is not None:
         found["see"] = see
     for key in ("sunset", "deprecated"):
         given: date | None = _parsed(body, key, day)
@@ -121,7 +122,7 @@ def _parsed(body: Mapping[str, Any], key: str, parse: Any) -> Any:
         raise OperationError(Code.INVALID, f"{key}: {refused.message}{hint}") from refused
 
 
-def _text(body: Mapping[str, Any], key: str) -> str | None:
+def text(body: Mapping[str, Any], key: str) -> str | None:
     """One line: what cannot be printed is left out, so that no report and no terminal is led astray."""
     given = body.get(key)
     if given is None:

@@ -206,7 +206,7 @@ class Controller:
     def _begin(self, move: Move) -> None:
         """The hold of the step that was made. Should the file say another weight, another one begins."""
         assert move.after.weight is not None
-        did = f"{format_share(move.before.weight or 0.0)} -> {format_share(move.after.weight)}"
+        did = f"{format_share(move.before.weight or 0.0)} → {format_share(move.after.weight)}"
         self._book.begin(move.route, move.after.weight, self._monotonic(), self._now())
         self._book.note(move.route, did, move.because, self._now())
         self._log.info("rollout_step", route=move.route, step=did, because=move.because)

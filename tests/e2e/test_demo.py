@@ -93,7 +93,7 @@ def _run(*arguments: str, cwd: Path, environ: Mapping[str, str]) -> subprocess.C
     return subprocess.run(
         [*strangler(), *arguments],
         cwd=cwd,
-        env={"PATH": "/usr/bin:/bin", **environ},
+        env={"PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT), **environ},
         capture_output=True,
         text=True,
         timeout=HANGS_AFTER_SECONDS,
@@ -101,29 +101,42 @@ def _run(*arguments: str, cwd: Path, environ: Mapping[str, str]) -> subprocess.C
     )
 
 
-def test_the_tour_moves_routes_and_back_without_a_failed_request(toured: Toured) -> None:
+def test_the_tour_moves_a_route_all_the_way_and_back_without_a_failed_request(toured: Toured) -> None:
     assert (toured.done.returncode, toured.done.stderr) == (0, "")
     said = toured.done.stdout
-    sides = re.findall(r"X-Strangler-Decision: route=products;side=(\w+);", said)
-    assert sides == ["legacy", "service", "legacy"]
-    assert "-    stage: shadow\n  +    stage: cutover" in said
-    assert "The same JSON as the monolith's." in said
+    sides = re.findall(r"X-Strangler-Decision: route=products;side=(\w+);reason=(\w+);", said)
+    assert sides == [
+        ("legacy", "stage"), ("service", "weight"), ("legacy", "weight"), ("service", "stage"), ("legacy", "stage"),
+    ]  # fmt: skip
     assert re.search(r"\d\d answers of the monolith compared with the service's: 0 differ\n", said)
-    moves = re.findall(r"^  [\d:]{8}  [0-9a-f]{12}  products +(\w+ +\w+)$", said, re.MULTILINE)
-    assert [tuple(move.split()) for move in moves] == [
-        ("legacy", "shadow"),
-        ("shadow", "cutover"),
-        ("cutover", "legacy"),
-    ]
-    assert re.search(r"\d+ requests of visitors meanwhile, 0 failed", said)
+    assert "The same JSON as the monolith's." in said
+    assert "  9 of 20 customers are answered by the service now: dan eve gus ida leo ned sue tom uma\n" in said
+    assert re.search(r"\d+ requests of customers meanwhile, 0 failed", said)
     assert "\x1b" not in said
 
 
-def test_the_tour_moves_writes_and_back_and_every_order_is_where_it_belongs(toured: Toured) -> None:
+def test_the_ledger_of_the_tour_has_every_move(toured: Toured) -> None:
+    moves = re.findall(r"^  [\dT:.-]+Z +(\w+) +(\S.*?) → (\S.*?)  +(\w+) +(operator|rollout)", toured.done.stdout, re.M)
+    assert moves[:5] == [
+        ("products", "legacy", "shadow", "promote", "operator"),
+        ("products", "shadow", "canary 25%", "promote", "operator"),
+        ("products", "canary 25%", "canary 50%", "promote", "rollout"),
+        ("products", "canary 50%", "cutover", "promote", "operator"),
+        ("products", "cutover", "legacy", "rollback", "operator"),
+    ]
+    written = ("orders", "payments", "reservations")
+    there = [(route, "legacy", "cutover", "handover", "operator") for route in written]
+    back = [(route, "cutover", "legacy", "handover", "operator") for route in written]
+    assert moves[5:] == there + back
+
+
+def test_the_tour_hands_writing_over_and_back_and_every_order_is_where_it_belongs(toured: Toured) -> None:
     said = toured.done.stdout
     answers = re.findall(r"^  (\d{3}) .*\n  X-Strangler-Decision: route=orders;side=(\w+);", said, re.MULTILINE)
-    placed, refused = ("201", "legacy"), ("409", "legacy")
-    assert answers == [placed, refused, ("201", "service"), ("201", "service"), ("402", "service")]
+    assert answers == [("201", "legacy"), ("201", "service"), ("201", "service"), ("402", "service")]
+    meanwhile = re.search(r"(\d+) taken by the monolith, (\d+) by the service, 0 refused", said)
+    assert meanwhile is not None
+    assert all(int(orders) for orders in meanwhile.groups())
     told = re.findall(r"^  [\d:.]+  (?:orders|payments|inventory) +(\w+)", said, re.MULTILINE)
     assert [event for event in told if event != "StockChanged"] == [*CONFIRMED, *COMPENSATED]
     assert [f"The shop and {service} are equal." in said for service in SERVICES] == [True] * 3
@@ -148,10 +161,12 @@ def test_the_readme_shows_the_tour_as_it_is(toured: Toured) -> None:
 
 
 def _without_chance(output: str) -> list[str]:
-    """The lines, with ids, ports, times, revisions and counts made alike."""
+    """The lines, with ids, ports, times, revisions, counts, the user's name and the width of columns made alike."""
     text = re.sub(r"\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b", "ID", output)
     text = re.sub(r"\b[0-9a-f]{12}\b", "REVISION", text)
-    return [line.rstrip() for line in re.sub(r"\d+", "N", text).strip("\n").splitlines()]
+    text = re.sub(r"operator \(.*?\)", "operator (USER)", text)
+    text = re.sub(r"(?<=\S) {2,}", "  ", re.sub(r"\d+", "N", text))
+    return [line.rstrip() for line in text.strip("\n").splitlines()]
 
 
 @pytest.mark.slow
@@ -169,12 +184,13 @@ def test_the_tour_holds_on_a_real_broker_and_a_real_postgresql(tmp_path: Path) -
 def test_a_demo_tells_what_happens_starts_a_member_again_and_ends_with_its_proxy(demo: Demo) -> None:
     demo.wait_for("Ctrl-C ends it all.")
     assert "alice-pass" in demo.process.output
-    assert (demo.folder / "var" / "demo" / "shop.env").stat().st_mode & 0o077 == 0
+    for secret in ("shop.env", "internal-token"):
+        assert (demo.folder / "var" / "demo" / secret).stat().st_mode & 0o077 == 0
     demo.edit("stage: legacy", "stage: cutover")
     demo.wait_for("stock moved from legacy to cutover")
     demo.wait_for("now 200 from the service (before: 200 from the monolith)")
     demo.edit("stage: cutover", "stage: cutovr")
-    demo.wait_for('refused: var/demo/routes.yaml:33:12: "cutovr" is not a stage')
+    demo.wait_for('refused: var/demo/routes.yaml:40:12: "cutovr" is not a stage')
     (inventory,) = demo.pids("extracted_services.inventory")
     os.kill(inventory, signal.SIGKILL)
     demo.wait_for("the inventory service ended (signal SIGKILL)")

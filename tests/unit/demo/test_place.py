@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from proxy.config import load_file
-from proxy.config.model import Snapshot, Stage
+from proxy.config.model import Route, Snapshot, Stage
+from proxy.config.moving import Moving, Sync
 from proxy.demo.errors import CannotStart
 from proxy.demo.place import FOLDER, Place, Ports, choose_ports, kept_folder, write_routes
 from tests.support.processes import ROOT
@@ -67,6 +68,7 @@ def test_two_demos_do_not_share_a_folder(tmp_path: Path) -> None:
 
 def test_the_routes_name_the_ports_of_this_run(tmp_path: Path) -> None:
     place = Place(tmp_path, Ports(18080, 18081, 18000, 8102, 8103, 8101))  # as a run might draw them
+    place.token_file.write_text("token")
     write_routes(place)
     snapshot = load_file(place.routes_file, {})
     assert (snapshot.listen.public.port, snapshot.listen.console.port) == (18080, 18081)
@@ -78,12 +80,19 @@ def test_the_routes_name_the_ports_of_this_run(tmp_path: Path) -> None:
 
 def test_the_routes_and_upstreams_are_those_of_the_documented_file(tmp_path: Path) -> None:
     place = Place(tmp_path, Ports())
+    place.token_file.write_text("token")
     write_routes(place)
     assert _said(load_file(place.routes_file, {})) == _said(load_file(ROOT / "routes.yaml", {}))
 
 
 def _said(snapshot: Snapshot) -> list[object]:
-    """Routes and upstreams, without their places in the file."""
-    upstreams = [replace(upstream, place=None) for upstream in snapshot.upstreams.values()]
-    matches = [tuple(replace(match, place=None) for match in route.matches) for route in snapshot.routes]
-    return [*upstreams, *(replace(r, place=None, matches=m) for r, m in zip(snapshot.routes, matches, strict=True))]
+    """Routes and upstreams, without their places in the file, their token, and how patient a rollout is."""
+    upstreams = [
+        replace(each, place=None, sync=each.sync and Sync(each.sync.path, "")) for each in snapshot.upstreams.values()
+    ]
+    return [*upstreams, *map(_route, snapshot.routes)]
+
+
+def _route(route: Route) -> Route:
+    matches = tuple(replace(match, place=None) for match in route.matches)
+    return replace(route, place=None, matches=matches, moving=Moving(writes=route.moving.writes))

@@ -1,21 +1,15 @@
-"""The tour's edit of a routes.yaml."""
+"""What the tour does with a claim."""
 
 import pytest
 
-from proxy.demo.scene import at_stage
-
-TEXT = """\
-routes:
-  - name: products
-    to: inventory
-    stage: legacy   # moves
-  - name: stock
-    stage: legacy
-"""
+from proxy.demo.errors import StepFailed
+from proxy.demo.scene import expect
 
 
-@pytest.mark.parametrize("route", ["products", "stock"])
-def test_an_edit_changes_one_line_of_that_route(route: str) -> None:
-    lines = zip(TEXT.splitlines(), at_stage(TEXT, route, "cutover").splitlines(), strict=True)
-    changed = [(number, new.strip()) for number, (old, new) in enumerate(lines) if old != new]
-    assert changed == [({"products": 3, "stock": 5}[route], "stage: cutover")]
+def test_what_is_as_claimed_is_not_told() -> None:
+    expect("two and two are four", 4, 2 + 2)
+
+
+def test_what_is_not_as_claimed_is_told_with_both() -> None:
+    with pytest.raises(StepFailed, match=r"are five\n  expected  5\n  seen      4"):
+        expect("two and two are five", 5, 2 + 2)

@@ -6,33 +6,38 @@ from pathlib import Path
 from proxy.demo.moves import Seen
 from proxy.demo.parts import Job, Parts
 from proxy.demo.traffic import Sample
-from proxy.demo.watch import Absences, told_by_console, told_by_visitors
+from proxy.demo.watch import Absences, Answered, told_by_console, told_by_visitors
 
-FROM_MONOLITH = Sample("/api/stock/FIG-1", 200, "legacy")
-FROM_SERVICE = Sample("/api/stock/FIG-1", 200, "service")
-BROKEN = Sample("/api/stock/FIG-1", 0, "", "connection refused")
+FROM_MONOLITH = Sample("ann", "/api/stock/FIG-1", 200, "legacy")
+FROM_SERVICE = Sample("ann", "/api/stock/FIG-1", 200, "service")
+BROKEN = Sample("ann", "/api/stock/FIG-1", 0, "", "connection refused")
 
 
 def test_answers_that_stay_as_they_were_are_not_told() -> None:
     assert list(told_by_visitors({}, [FROM_MONOLITH] * 3)) == []
 
 
+def test_a_customer_who_is_answered_otherwise_than_another_is_not_told() -> None:
+    other = Sample("gus", "/api/stock/FIG-1", 200, "service")
+    assert list(told_by_visitors({}, [FROM_MONOLITH, other, FROM_MONOLITH, other])) == []
+
+
 def test_a_path_that_changes_sides_is_told_once() -> None:
     told = list(told_by_visitors({}, [FROM_MONOLITH, FROM_SERVICE, FROM_SERVICE]))
     assert told == [
-        ("GET /api/stock/FIG-1: now 200 from the service (before: 200 from the monolith)", True),
+        ("ann: GET /api/stock/FIG-1: now 200 from the service (before: 200 from the monolith)", True),
     ]
 
 
 def test_a_failure_and_its_end_are_told() -> None:
-    answered: dict[str, Sample] = {}
+    answered: Answered = {}
     assert list(told_by_visitors(answered, [FROM_MONOLITH])) == []
     assert list(told_by_visitors(answered, [BROKEN])) == [
-        ("GET /api/stock/FIG-1: now no answer, connection refused (before: 200 from the monolith)", False)
+        ("ann: GET /api/stock/FIG-1: now no answer, connection refused (before: 200 from the monolith)", False)
     ]
-    retired = Sample("/api/stock/FIG-1", 410, "")
+    retired = Sample("ann", "/api/stock/FIG-1", 410, "")
     assert list(told_by_visitors(answered, [retired])) == [
-        ("GET /api/stock/FIG-1: now 410 from the proxy itself (before: no answer, connection refused)", False)
+        ("ann: GET /api/stock/FIG-1: now 410 from the proxy itself (before: no answer, connection refused)", False)
     ]
 
 

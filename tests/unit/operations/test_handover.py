@@ -13,7 +13,7 @@ from tests.support.two_sides import Scene, play
 
 
 async def lines(scene: Scene, **asked: Any) -> list[dict[str, Any]]:
-    order = read_order(asked, "group", "shop", scene.snapshot)
+    order = read_order(asked, "group", "shop", scene.snapshot, "operator")
     return [json.loads(line) async for line in stream(scene.handovers, order, scene.snapshot)]
 
 
@@ -71,7 +71,7 @@ def test_what_leads_back_is_told_as_the_end(tmp_path: Path) -> None:
 
 def test_who_stops_reading_stops_nothing(tmp_path: Path) -> None:
     async def story(scene: Scene) -> None:
-        order = Order(scene.routes(), Stage.CUTOVER)
+        order = Order(scene.routes(), Stage.CUTOVER, "operator")
         reading = stream(scene.handovers, order, scene.snapshot)
         for _ in range(2):
             await anext(reading)
@@ -108,8 +108,16 @@ def test_ownership_is_shown_with_what_is_under_way(tmp_path: Path) -> None:
 def test_what_is_asked_must_make_sense(tmp_path: Path, asked: dict[str, object]) -> None:
     async def story(scene: Scene) -> None:
         with pytest.raises(OperationError) as caught:
-            read_order(asked, "route", "orders", scene.snapshot)
+            read_order(asked, "route", "orders", scene.snapshot, "operator")
         assert caught.value.code is Code.INVALID
+
+    play(tmp_path, story)
+
+
+def test_the_ledger_is_told_whose_token_it_was_and_what_the_client_says_of_itself(tmp_path: Path) -> None:
+    async def story(scene: Scene) -> None:
+        order = read_order({"who": "ann", "because": "two\nlines"}, "route", "orders", scene.snapshot, "operator")
+        assert (order.who, order.because) == ("operator (ann)", "twolines")
 
     play(tmp_path, story)
 
@@ -117,8 +125,9 @@ def test_what_is_asked_must_make_sense(tmp_path: Path, asked: dict[str, object])
 def test_a_name_that_nothing_has_is_said(tmp_path: Path) -> None:
     async def story(scene: Scene) -> None:
         with pytest.raises(OperationError, match='no group is named "orders"'):
-            read_order({}, "group", "orders", scene.snapshot)
-        assert [route.name for route in read_order({}, "route", "orders", scene.snapshot).routes] == ["orders"]
+            read_order({}, "group", "orders", scene.snapshot, "operator")
+        order = read_order({}, "route", "orders", scene.snapshot, "operator")
+        assert [route.name for route in order.routes] == ["orders"]
 
     play(tmp_path, story)
 

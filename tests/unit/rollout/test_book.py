@@ -49,7 +49,7 @@ def test_each_pause_is_twice_the_one_before_up_to_a_minute() -> None:
 
 def test_of_a_route_that_left_canary_the_notes_stay_and_after_cutover_what_the_monolith_last_answered() -> None:
     book = Book()
-    one = Progress(weight=0.5, held=9.0, baseline=answers(5)).noting(AT, "1% -> 50%")
+    one = Progress(weight=0.5, held=9.0, baseline=answers(5)).noting(AT, "1% → 50%")
     book.open({"r": one, "s": one, "gone": one})
     book.forget_all_but({"r": rolling(stage="legacy"), "s": rolling("s", stage="cutover")})
     assert list(book.progress) == ["r", "s"]

@@ -49,7 +49,7 @@ def test_a_route_goes_from_step_to_step_by_itself_and_keeps_a_share_for_the_mono
     assert [one["gate"] for one in world.mover.moves[0].evidence["gates"]] == ["samples", "error_rate"]
     assert (world.shown()["doing"], world.shown()["next"]) == ("finish", None)
     assert [note["did"] for note in world.shown()["notes"]] == [
-        "1% -> 5%", "5% -> 25%", "25% -> 95%", "95% -> 100%", "finished",
+        "1% → 5%", "5% → 25%", "25% → 95%", "95% → 100%", "finished",
     ]  # fmt: skip
     assert world.events == ["rollout_step"] * 4 + ["rollout_told"]
 

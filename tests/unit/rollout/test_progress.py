@@ -15,7 +15,7 @@ AT = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 
 def test_all_of_it_survives() -> None:
     one = Progress(0.05, "2026-11-22T12:00:00+00:00", 12.5, "hold", "why", ("finish",), baseline=answers(7, 1))
-    one = one.noting(AT, "1% -> 5%", "x")
+    one = one.noting(AT, "1% → 5%", "x")
     kept = {"r": one, "s": Progress(readings=(reading_as_json(BAD[0]),))}
     assert from_json(json.loads(json.dumps(as_json(kept)))) == kept
 
