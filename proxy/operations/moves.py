@@ -186,10 +186,14 @@ def _move(found: Way, order: Order, result: Result) -> Move:
 async def _preview(mover: FileMover, order: Order, ways: Sequence[Way], result: Result) -> None:
     if not ways:
         return
-    diff = await mover.preview([_move(each, order, result) for each in ways])
+    alone = [each for each in ways if not each.by_handover]
+    diff = await mover.preview([_move(each, order, result) for each in alone]) if alone else ""
     result.add(Moved(result.revision, diff), ways)
-    by_handover = [each.route.name for each in ways if each.by_handover]
-    result.notes += [f"{', '.join(by_handover)}: by a handover of what is written"] if by_handover else []
+    for each in ways:
+        if each.by_handover:
+            back = "" if each.after.stage is Stage.CUTOVER else " --back"
+            told = f"strangler handover {each.route.name} --route{back} --dry-run tells what moves with it"
+            result.notes.append(f"{each.route.name}: by a handover; {told}")
 
 
 def _circles(snapshot: Snapshot, ways: Sequence[Way]) -> list[list[Way]]:

@@ -18,7 +18,7 @@ END = {
 
 def test_the_last_line_says_how_it_ended(capsys: pytest.CaptureFixture[str]) -> None:
     assert _follow([WAITING, END], as_json=False) == "done"
-    assert "done in 0.50 s: 3 writes waited, the longest 0.25 s" in capsys.readouterr().out
+    assert "done in 0.50 s; writes that waited: 3, the longest 0.25 s; told to come again: 0" in capsys.readouterr().out
 
 
 def test_one_that_waits_for_long_goes_on_and_is_no_refusal(capsys: pytest.CaptureFixture[str]) -> None:
