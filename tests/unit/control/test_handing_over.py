@@ -469,6 +469,31 @@ def test_when_nobody_owns_a_handover_to_either_side_mends_it(tmp_path: Path) -> 
         play(tmp_path / to.value, story)
 
 
+def test_of_two_servers_on_a_folder_one_leads_and_the_other_takes_over_when_it_ends(tmp_path: Path) -> None:
+    count = count_calls(tmp_path / "counted", FORWARD)
+
+    async def story(scene: Scene) -> None:
+        scene.sides.faults = {count - 1: "die after"}
+        asking = asyncio.create_task(hand_over(scene, FORWARD))
+        await scene.sides.died.wait()
+        other = Scene(tmp_path, sides=scene.sides, settings=SETTINGS)
+        following = asyncio.create_task(other.start())
+        with pytest.raises(MoveRefused, match="another server on this state folder leads its handovers"):
+            await other.handovers.begin(other.routes(), FORWARD, "bob", "")
+        for _ in range(10):
+            await asyncio.sleep(0)
+        assert other.handovers.under_way() == []
+        await scene.stop()
+        asking.cancel()
+        await following
+        assert [each.record.who for each in other.handovers.under_way()] == ["alice"]
+        await other.settle()
+        assert other.writer() in ("legacy", "service")
+        await other.stop()
+
+    play(tmp_path, story, settings=SETTINGS)
+
+
 def test_what_is_under_way_cannot_be_handed_over_by_another(tmp_path: Path) -> None:
     async def story(scene: Scene) -> None:
         running = await scene.handovers.begin(scene.routes(), FORWARD, "alice", "")
