@@ -243,7 +243,8 @@ class Handovers:
     def _keep(self, running: Running, after: Record) -> None:
         """Raises OSError, and then what was kept before still is."""
         now = clock.now().timestamp()
-        records = [one.record for one in self._running if one is not running and one.record.state is not State.IDLE]
+        others = [one.record for one in self._running if one is not running]
+        records = [each for each in others if each.state not in (State.IDLE, State.RELEASED)]
         moved = dict(self._kept.moved)
         if after.state is not State.RELEASED:
             records.append(after)

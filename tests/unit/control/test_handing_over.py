@@ -4,6 +4,7 @@ Both sides write whenever they may, in every call; the fakes see to it that neve
 """
 
 import asyncio
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import timedelta
@@ -12,10 +13,11 @@ from pathlib import Path
 import pytest
 
 from proxy.config.model import Stage
-from proxy.config.moving import Handover
+from proxy.config.moving import Handover, Moving, Writes
 from proxy.control.handover_file import FILE
+from proxy.control.holder import Held
 from proxy.control.sync_peers import PeerFailure
-from proxy.rollout.handover import Ending
+from proxy.rollout.handover import Ending, State
 from proxy.rollout.ports import MoveRefused
 from tests.support.two_sides import Scene, TwoSides, play
 
@@ -446,6 +448,31 @@ def test_a_disk_that_fills_up_on_the_way_loses_nothing(
         await scene.restart()
         await scene.settle()
         assert scene.writer() in ("service", "legacy"), full_from
+
+    play(tmp_path, story, settings=SETTINGS)
+
+
+def test_one_that_is_over_and_still_lets_go_is_not_kept_by_another(tmp_path: Path) -> None:
+    async def story(scene: Scene) -> None:
+        letting_go, first = asyncio.Event(), scene.holds.release
+
+        async def release(name: str) -> Held:
+            await letting_go.wait()
+            return await first(name)
+
+        apart = Moving(writes=Writes(("order",)), handover=SETTINGS)
+        routes = [replace(each, moving=apart) if each.name == "orders" else each for each in scene.snapshot.routes]
+        scene.snapshot = replace(scene.snapshot, routes=tuple(routes))
+        scene.holds.release = release  # type: ignore[method-assign]
+        one = await scene.handovers.begin(scene.routes("stock"), FORWARD, "alice", "")
+        while one.record.state is not State.RELEASED:  # noqa: ASYNC110 - it tells nobody
+            await asyncio.sleep(0)
+        scene.holds.release = first  # type: ignore[method-assign]
+        other = await scene.handovers.begin(scene.routes("orders"), FORWARD, "bob", "")
+        await other.over.wait()
+        assert json.loads((tmp_path / FILE).read_text())["running"] == []
+        letting_go.set()
+        await one.over.wait()
 
     play(tmp_path, story, settings=SETTINGS)
 
