@@ -18,11 +18,13 @@ from proxy.control.handover_checks import Checks, Plan, refuse
 from proxy.control.handover_file import HandoverFile, Kept
 from proxy.control.handover_file import Moved as MovedTo
 from proxy.control.handover_ports import Means
+from proxy.control.lease import HANDOVERS, Lease
 from proxy.rollout.handover import Ending, Record, State, resume
 from proxy.rollout.handover_plan import Circle, draw_circle, object_to_routes, object_to_sides
 from proxy.rollout.ownership import Entity, next_epoch, unheard
 from proxy.rollout.ports import Moved, MoveRefused, Unfinished
 
+LOOK_SECONDS = 1.0  # between looks whether another server, that leads, has ended
 PATIENCE_SECONDS = 60.0  # for whoever asked; the handover itself goes on
 MOST_LINES = 1000
 
@@ -59,6 +61,7 @@ class Handovers:
         self._snapshot = means.snapshot
         self._checks = Checks(means)
         self._file = HandoverFile(folder, means.log)
+        self._lease = Lease(folder, HANDOVERS, "leads its handovers")
         self._log = means.log
         self._kept = Kept()
         self._running: set[Running] = set()
@@ -70,7 +73,26 @@ class Handovers:
     # taking up what another process began
 
     async def run(self) -> None:
-        """Go on with what is not finished, then keep all of them going until cancelled."""
+        """Go on with what is not finished, once no other server leads; then keep all of them going until cancelled."""
+        try:
+            await self._wait_to_lead()
+            await self._take_up()
+            await asyncio.Event().wait()
+        finally:
+            for task in self._tasks:
+                task.cancel()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+            self._lease.give_back()
+
+    async def _wait_to_lead(self) -> None:
+        if self._lease.take():
+            return
+        self._log.warning("handovers_led_elsewhere", detail=self._lease.why)
+        await self._means.holds.hold_nothing()
+        while not self._lease.take():
+            await self._means.sleep(LOOK_SECONDS)
+
+    async def _take_up(self) -> None:
         self._kept = await asyncio.to_thread(self._file.read)
         for record in self._kept.running.values():
             self._log.warning("handover_resumed", handover=record.id, state=record.state.value)
@@ -79,12 +101,6 @@ class Handovers:
         if not self._running:
             await self._means.holds.hold_nothing()
         self.taken_up.set()
-        try:
-            await asyncio.Event().wait()
-        finally:
-            for task in self._tasks:
-                task.cancel()
-            await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def _circle_of(self, record: Record) -> Circle:
         routes = [route for route in self._snapshot().routes if route.name in record.routes]
@@ -103,6 +119,8 @@ class Handovers:
         self, routes: Sequence[Route], to: Stage, *, force: bool = False, despite_conflicts: bool = False
     ) -> Plan:
         """What would move. Raises MoveRefused with all that speaks against it."""
+        if not self._lease.take():
+            raise MoveRefused(self._lease.why, "ask that one, or end it: then this one leads")
         await self.taken_up.wait()
         circle = draw_circle(self._snapshot().routes, routes)
         refuse(object_to_routes(circle, routes, to))
@@ -225,7 +243,8 @@ class Handovers:
     def _keep(self, running: Running, after: Record) -> None:
         """Raises OSError, and then what was kept before still is."""
         now = clock.now().timestamp()
-        records = [one.record for one in self._running if one is not running and one.record.state is not State.IDLE]
+        others = [one.record for one in self._running if one is not running]
+        records = [each for each in others if each.state not in (State.IDLE, State.RELEASED)]
         moved = dict(self._kept.moved)
         if after.state is not State.RELEASED:
             records.append(after)

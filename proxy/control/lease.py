@@ -1,4 +1,4 @@
-"""Who of several servers on one state folder moves routes by itself: the one that holds the lock on a file in it.
+"""Who of several servers on one state folder does what only one may: the one that holds the lock on a file in it.
 
 The system gives the lock back when its holder ends, however that ends; nothing has to time out.
 """
@@ -9,15 +9,17 @@ import os
 from pathlib import Path
 from typing import Final
 
-FILE: Final = "rollouts.lock"
+ROLLOUTS: Final = "rollouts.lock"
+HANDOVERS: Final = "handovers.lock"
 
 
 class Lease:
-    """`why` says why it is not held, in words."""
+    """`does` is what its holder does; `why` says why it is not held, in words."""
 
-    def __init__(self, state_dir: str) -> None:
+    def __init__(self, state_dir: str, file: str, does: str) -> None:
         self.why = "it was not asked for yet"
-        self._path = Path(state_dir, FILE)
+        self._does = does
+        self._path = Path(state_dir, file)
         self._descriptor: int | None = None
 
     def take(self) -> bool:
@@ -30,7 +32,7 @@ class Lease:
             descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            self.why = "another server on this state folder moves routes"
+            self.why = f"another server on this state folder {self._does}"
         except OSError as error:
             self.why = f"{self._path} cannot be locked: {(error.strerror or str(error)).lower()}"
         else:

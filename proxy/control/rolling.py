@@ -15,7 +15,7 @@ from proxy.comparison.verdict import Counts
 from proxy.config.model import Route, Snapshot
 from proxy.control.comparing import Comparing
 from proxy.control.hub import Hub
-from proxy.control.lease import Lease
+from proxy.control.lease import ROLLOUTS, Lease
 from proxy.control.rollouts_file import RolloutsFile
 from proxy.observability.log import Log
 from proxy.observability.metrics import Totals
@@ -35,7 +35,7 @@ class Rolling:
     def __init__(
         self, hub: Hub, comparing: Comparing, snapshot: Snapshot, log: Log, mover: Callable[[], Mover | None]
     ) -> None:
-        self.lease = Lease(snapshot.state_dir)
+        self.lease = Lease(snapshot.state_dir, ROLLOUTS, "moves routes")
         self.file = RolloutsFile(snapshot.state_dir, log)
         self._log = log
         self._stumbled: str | None = None

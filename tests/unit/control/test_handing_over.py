@@ -4,6 +4,7 @@ Both sides write whenever they may, in every call; the fakes see to it that neve
 """
 
 import asyncio
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import timedelta
@@ -12,10 +13,11 @@ from pathlib import Path
 import pytest
 
 from proxy.config.model import Stage
-from proxy.config.moving import Handover
+from proxy.config.moving import Handover, Moving, Writes
 from proxy.control.handover_file import FILE
+from proxy.control.holder import Held
 from proxy.control.sync_peers import PeerFailure
-from proxy.rollout.handover import Ending
+from proxy.rollout.handover import Ending, State
 from proxy.rollout.ports import MoveRefused
 from tests.support.two_sides import Scene, TwoSides, play
 
@@ -450,6 +452,31 @@ def test_a_disk_that_fills_up_on_the_way_loses_nothing(
     play(tmp_path, story, settings=SETTINGS)
 
 
+def test_one_that_is_over_and_still_lets_go_is_not_kept_by_another(tmp_path: Path) -> None:
+    async def story(scene: Scene) -> None:
+        letting_go, first = asyncio.Event(), scene.holds.release
+
+        async def release(name: str) -> Held:
+            await letting_go.wait()
+            return await first(name)
+
+        apart = Moving(writes=Writes(("order",)), handover=SETTINGS)
+        routes = [replace(each, moving=apart) if each.name == "orders" else each for each in scene.snapshot.routes]
+        scene.snapshot = replace(scene.snapshot, routes=tuple(routes))
+        scene.holds.release = release  # type: ignore[method-assign]
+        one = await scene.handovers.begin(scene.routes("stock"), FORWARD, "alice", "")
+        while one.record.state is not State.RELEASED:  # noqa: ASYNC110 - it tells nobody
+            await asyncio.sleep(0)
+        scene.holds.release = first  # type: ignore[method-assign]
+        other = await scene.handovers.begin(scene.routes("orders"), FORWARD, "bob", "")
+        await other.over.wait()
+        assert json.loads((tmp_path / FILE).read_text())["running"] == []
+        letting_go.set()
+        await one.over.wait()
+
+    play(tmp_path, story, settings=SETTINGS)
+
+
 def test_a_new_handover_uses_an_epoch_above_all_that_were_ever_used(tmp_path: Path) -> None:
     async def story(scene: Scene) -> None:
         scene.sides.rows["service"]["stock"].epoch = 7
@@ -467,6 +494,31 @@ def test_when_nobody_owns_a_handover_to_either_side_mends_it(tmp_path: Path) -> 
             assert await hand_over(scene, to) == expected
 
         play(tmp_path / to.value, story)
+
+
+def test_of_two_servers_on_a_folder_one_leads_and_the_other_takes_over_when_it_ends(tmp_path: Path) -> None:
+    count = count_calls(tmp_path / "counted", FORWARD)
+
+    async def story(scene: Scene) -> None:
+        scene.sides.faults = {count - 1: "die after"}
+        asking = asyncio.create_task(hand_over(scene, FORWARD))
+        await scene.sides.died.wait()
+        other = Scene(tmp_path, sides=scene.sides, settings=SETTINGS)
+        following = asyncio.create_task(other.start())
+        with pytest.raises(MoveRefused, match="another server on this state folder leads its handovers"):
+            await other.handovers.begin(other.routes(), FORWARD, "bob", "")
+        for _ in range(10):
+            await asyncio.sleep(0)
+        assert other.handovers.under_way() == []
+        await scene.stop()
+        asking.cancel()
+        await following
+        assert [each.record.who for each in other.handovers.under_way()] == ["alice"]
+        await other.settle()
+        assert other.writer() in ("legacy", "service")
+        await other.stop()
+
+    play(tmp_path, story, settings=SETTINGS)
 
 
 def test_what_is_under_way_cannot_be_handed_over_by_another(tmp_path: Path) -> None:
