@@ -312,7 +312,7 @@ def test_a_dry_run_of_a_route_that_moves_with_others_finds_no_fault_in_it_alone(
     second = "  - { name: pay, match: POST /pay, to: orders, writes: { entities: [cart] } }\n"
     serving = Serving(tmp_path, WRITES.replace("STAGE", "legacy") + second)
     found = do(serving, "write", "promote", to="cutover", dry_run=True)
-    assert [(each["route"], each["by_handover"]) for each in found["moves"]] == [("write", True)]
+    assert [(each["route"], each["by_handover"]) for each in found["moves"]] == [("write", True), ("pay", True)]
     assert found["diff"] == ""
     assert "strangler handover write --route --dry-run tells what moves with it" in found["notes"][0]
 
