@@ -97,7 +97,7 @@ def _print_plan(plan: dict[str, Any]) -> None:
     for name, one in plan["entities"].items():
         since = plan["written_since_cutover"].get(name)
         written = f", {since} events since cutover" if since is not None else ""
-        click.echo(f"{name:10} now written by {WRITERS[one['owner']]}, {one['lag_now']} events to hear{written}")
+        click.echo(f"{name:10} written by {WRITERS[one['owner']]}; events to hear: {one['lag_now']}{written}")
     for route in plan["point_of_no_return"]:
         click.echo(f"{route} has a point of no return: once it is behind, only --back --force leads back", err=True)
 

@@ -31,7 +31,7 @@ def command(route: str | None, limit: int, as_json: bool, config: str, console: 
     if as_json:
         click.echo(json.dumps(found, indent=2, ensure_ascii=False))
     else:
-        _print(found)
+        _print(found, route)
     sys.exit(1 if found["broken"] else 0)
 
 
@@ -46,7 +46,7 @@ def _find(config: str, console: Address | None, route: str | None, limit: int) -
     return history(load_file(config, os.environ).state_dir, route, limit)
 
 
-def _print(found: dict[str, Any]) -> None:
+def _print(found: dict[str, Any], route: str | None) -> None:
     rows = [
         (
             each["at"],
@@ -62,7 +62,7 @@ def _print(found: dict[str, Any]) -> None:
     for row in rows:
         click.echo("  ".join(map(str.ljust, row, widths)).rstrip())
     if not rows:
-        click.echo("no move is in the ledger", err=True)
+        click.echo(f"no move{f' of a route {route}' if route else ''} is in the ledger", err=True)
     for line in found["unfinished"]:
         click.echo(f"{found['file']}:{line}: it was never finished, by a crash or a full disk", err=True)
     for name in found["set_aside"]:

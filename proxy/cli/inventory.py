@@ -25,6 +25,7 @@ from proxy.operations.inventory import Observation, from_answer, from_folder, vi
 from proxy.operations.urlconf import ask_django, read_document, read_file
 
 LINES = 20
+WIDE = 1000  # columns, where nobody's terminal says how many there are: a table is as wide as it wants to be
 
 
 @click.command("inventory", short_help="Say what is asked for, what to extract next, and what is dead.")
@@ -81,6 +82,8 @@ def _observation(snapshot: Snapshot, config: str, console: Address | None) -> Ob
 
 def _print(found: Mapping[str, Any], most: int | None) -> None:
     terminal = Terminal(highlight=False, soft_wrap=True)
+    if not terminal.is_terminal:
+        terminal = Terminal(highlight=False, soft_wrap=True, width=WIDE)
     terminal.print(_progress(found), markup=False)
     if found["not_kept"]:
         terminal.print(f"what is counted cannot be written: {found['not_kept']}", markup=False, style="red")
@@ -133,6 +136,7 @@ def _candidates(candidates: Iterable[Mapping[str, Any]]) -> Table:
 def _lines(lines: Iterable[Mapping[str, Any]]) -> Table:
     names = ("  path", "route", "stage", "requests", "share", "methods", "answers", "callers", "last seen")
     table = Table(*names, box=None, pad_edge=False)
+    table.columns[0].overflow = "fold"
     for line in lines:
         row = (f"  {line['template']}", line["route"], line["stage"] or "", f"{line['requests']:,}")
         counts = (_join(line["methods"]), _join(line["classes"]), _join(line["callers"]))

@@ -164,10 +164,14 @@ def _move(found: Step, order: Order, result: Result) -> Move:
 async def _preview(mover: FileMover, order: Order, steps: Sequence[Step], result: Result) -> None:
     if not steps:
         return
-    diff = await mover.preview([_move(each, order, result) for each in steps])
+    alone = [each for each in steps if not each.by_handover]
+    diff = await mover.preview([_move(each, order, result) for each in alone]) if alone else ""
     result.add(Moved(result.revision, diff), steps)
-    by_handover = [each.route.name for each in steps if each.by_handover]
-    result.notes += [f"{', '.join(by_handover)}: by a handover of what is written"] if by_handover else []
+    for each in steps:
+        if each.by_handover:
+            back = "" if each.after.stage is Stage.CUTOVER else " --back"
+            told = f"strangler handover {each.route.name} --route{back} --dry-run tells what moves with it"
+            result.notes.append(f"{each.route.name}: by a handover; {told}")
 
 
 async def _hand_over(plane: MovingPlane, order: Order, steps: Sequence[Step], result: Result) -> None:

@@ -59,7 +59,7 @@ def read_order(scope: Scope, name: str, verb: str, body: Mapping[str, Any], call
     wish = Wish(move, _stage(body), _weight(body), _flag(body, "force"))
     because = text(body, "because") or ""
     if wish.force and not because:
-        raise OperationError(Code.INVALID, "who insists says why: because", ("--force needs --because TEXT",))
+        raise OperationError(Code.INVALID, "who insists says why: --force needs --because TEXT")
     return Order(
         scope,
         name,

@@ -54,7 +54,7 @@ def of_group(snapshot: Snapshot, group: str, verb: Verb) -> Chosen:
     moving = _CHOICES[verb](routes)
     if not moving:
         places = ", ".join(f"{route.name} at {told(position(route))}" for route in routes)
-        raise MoveRefused(f"no route of the group can {verb}: {places}")
+        raise MoveRefused(f"{verb} moves no route of the group: {places}")
     left = [Left(route.name, _why(route)) for route in routes if route not in moving]
     return Chosen(tuple(moving), tuple(left))
 

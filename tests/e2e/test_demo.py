@@ -93,7 +93,7 @@ def _run(*arguments: str, cwd: Path, environ: Mapping[str, str]) -> subprocess.C
     return subprocess.run(
         [*strangler(), *arguments],
         cwd=cwd,
-        env={"PATH": "/usr/bin:/bin", **environ},
+        env={"PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT), **environ},
         capture_output=True,
         text=True,
         timeout=HANGS_AFTER_SECONDS,
@@ -190,7 +190,7 @@ def test_a_demo_tells_what_happens_starts_a_member_again_and_ends_with_its_proxy
     demo.wait_for("stock moved from legacy to cutover")
     demo.wait_for("now 200 from the service (before: 200 from the monolith)")
     demo.edit("stage: cutover", "stage: cutovr")
-    demo.wait_for('refused: var/demo/routes.yaml:45:12: "cutovr" is not a stage')
+    demo.wait_for('refused: var/demo/routes.yaml:40:12: "cutovr" is not a stage')
     (inventory,) = demo.pids("extracted_services.inventory")
     os.kill(inventory, signal.SIGKILL)
     demo.wait_for("the inventory service ended (signal SIGKILL)")

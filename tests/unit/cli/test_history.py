@@ -41,3 +41,5 @@ def test_before_the_first_move_there_is_none(tmp_path: Path) -> None:
     (tmp_path / "routes.yaml").write_text(ELSEWHERE)
     result = run(tmp_path / "routes.yaml", "history")
     assert (result.exit_code, result.stdout, result.stderr) == (0, "", "no move is in the ledger\n")
+    result = run(tmp_path / "routes.yaml", "history", "carts")
+    assert result.stderr == "no move of a route carts is in the ledger\n"

@@ -72,6 +72,7 @@ def test_people_see_what_to_extract_and_what_is_dead(ask):
     assert "carts (legacy)" in text.partition("Routes nobody asked for")[2]
     assert "still called by old-app 5" in text
     assert "9 requests for paths that are none (404): scanner 9" in text
+    assert "…" not in text  # a pipe is as wide as it takes
 
 
 @pytest.mark.usefixtures("kept")

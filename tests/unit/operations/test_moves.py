@@ -226,8 +226,20 @@ def test_a_dry_run_hands_nothing_over(tmp_path: Path) -> None:
     serving.handovers = handing = Handing()
     found = do(serving, "shop", "rollback", Scope.GROUP, dry_run=True)
     assert [each["route"] for each in found["moves"]] == ["read", "write"]
-    assert found["notes"] == ["write: by a handover of what is written"]
+    told = "strangler handover write --route --back --dry-run tells what moves with it"
+    assert found["notes"] == [f"write: by a handover; {told}"]
+    added = [line for line in found["diff"].splitlines() if line.startswith("+  ")]
+    assert ["name: read" in line for line in added] == [True]
     assert (handing.asked, serving.path.read_text()) == ([], WRITES.replace("STAGE", "cutover"))
+
+
+def test_a_dry_run_of_a_route_that_moves_with_others_finds_no_fault_in_it_alone(tmp_path: Path) -> None:
+    second = "  - { name: pay, match: POST /pay, to: orders, writes: { entities: [cart] } }\n"
+    serving = Serving(tmp_path, WRITES.replace("STAGE", "legacy") + second)
+    found = do(serving, "write", "promote", to="cutover", dry_run=True)
+    assert [(each["route"], each["by_handover"]) for each in found["moves"]] == [("write", True)]
+    assert found["diff"] == ""
+    assert "strangler handover write --route --dry-run tells what moves with it" in found["notes"][0]
 
 
 # Retired, paused, resumed

@@ -56,7 +56,7 @@ def test_the_others_are_listed_with_where_they_stand() -> None:
 
 
 def test_a_group_of_which_none_can_move_says_where_all_stand() -> None:
-    with pytest.raises(MoveRefused, match="no route of the group can promote: a at cutover, b at retired"):
+    with pytest.raises(MoveRefused, match="promote moves no route of the group: a at cutover, b at retired"):
         of_group(group(a="cutover", b="retired"), "checkout", Verb.PROMOTE)
 
 
