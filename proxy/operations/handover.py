@@ -21,7 +21,7 @@ SIGN_OF_LIFE_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class HandoverOrder:
     """What is asked for."""
 
     routes: tuple[Route, ...]
@@ -33,7 +33,7 @@ class Order:
     because: str = ""
 
 
-def read_order(asked: Mapping[str, Any], kind: str, name: str, snapshot: Snapshot) -> Order:
+def read_order(asked: Mapping[str, Any], kind: str, name: str, snapshot: Snapshot) -> HandoverOrder:
     """`kind` is route or group. Raises OperationError (invalid)."""
     flags = {key: asked.get(key, False) for key in ("back", "dry_run", "force", "despite_conflicts")}
     words = {key: asked.get(key, default) for key, default in (("who", "operator"), ("because", ""))}
@@ -43,7 +43,7 @@ def read_order(asked: Mapping[str, Any], kind: str, name: str, snapshot: Snapsho
     if not all(isinstance(each, str) and len(each) <= 500 for each in words.values()):
         raise OperationError(Code.INVALID, "who and because are texts of at most 500 letters")
     to = Stage.LEGACY if flags.pop("back") else Stage.CUTOVER
-    return Order(find_routes(kind, name, snapshot), to, **flags, **words)
+    return HandoverOrder(find_routes(kind, name, snapshot), to, **flags, **words)
 
 
 def find_routes(kind: str, name: str, snapshot: Snapshot) -> tuple[Route, ...]:
@@ -61,7 +61,7 @@ def handovers_of(handovers: Handovers | None) -> Handovers:
     return handovers
 
 
-async def stream(handovers: Handovers, order: Order, snapshot: Snapshot) -> AsyncGenerator[bytes]:
+async def stream(handovers: Handovers, order: HandoverOrder, snapshot: Snapshot) -> AsyncGenerator[bytes]:
     """Lines of JSON: `plan`, then `step` and `waiting`, then `end`. Raises OperationError before the first one.
 
     Who stops reading does not stop it.
