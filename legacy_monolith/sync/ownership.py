@@ -90,8 +90,9 @@ def own(entities: Collection[str], epoch: int, heard: Mapping[str, int] | None =
     _lock()
     applied = dict(InboxPosition.objects.filter(entity__in=heard or {}).values_list("entity", "last"))
     for entity, position in sorted((heard or {}).items()):
-        if applied[entity] < position:
-            raise Behind(f"of {entity}, events up to {applied[entity]} have been heard, not up to {position}")
+        last = applied.get(entity, 0)
+        if last < position:
+            raise Behind(f"of {entity}, events up to {last} have been heard, not up to {position}")
     return _move(entities, Side.LEGACY, epoch)
 
 

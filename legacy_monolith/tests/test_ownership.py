@@ -118,6 +118,14 @@ def test_who_has_not_heard_everything_may_not_own(client, shop):
     assert [ask(client, "/own", asked).status_code for _ in "12"] == [200, 200]
 
 
+def test_who_does_not_know_what_was_heard_has_heard_nothing(client, shop):
+    move(client, "fence", 2, "order")
+    InboxPosition.objects.filter(entity="order").delete()
+    answer = ask(client, "/own", {"entities": ["order"], "epoch": 3, "heard": {"order": 1}})
+    assert (answer.status_code, answer.json()["type"]) == (409, "urn:shop:behind")
+    assert Ownership.objects.get(pk="order").epoch == 2
+
+
 @pytest.mark.parametrize("heard", [None, [], {"order": -1}, {"order": True}, {"order": 2**53}, {"tea": 1}])
 def test_a_senseless_word_on_what_was_heard_is_refused(client, shop, heard):
     answer = ask(client, "/own", {"entities": ["order"], "epoch": 2, "heard": heard})

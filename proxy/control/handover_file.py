@@ -21,7 +21,7 @@ VERSION = 1
 
 
 @dataclass(frozen=True, slots=True)
-class Moved:
+class LastMove:
     """Where writing of an entity was moved last. `position` is that of the last event of the side that took it."""
 
     to: str
@@ -31,11 +31,11 @@ class Moved:
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class KeptHandovers:
     """All of it. `running` by id."""
 
     running: Mapping[str, Record] = field(default_factory=dict)
-    moved: Mapping[str, Moved] = field(default_factory=dict)
+    moved: Mapping[str, LastMove] = field(default_factory=dict)
 
     @property
     def epochs(self) -> tuple[int, ...]:
@@ -53,17 +53,17 @@ class HandoverFile:
         self._path = Path(folder, FILE)
         self._log = log
 
-    def read(self) -> Kept:
+    def read(self) -> KeptHandovers:
         """What was written last; nothing when there is no such file, or none that can be understood."""
         try:
             return _read(json.loads(self._path.read_bytes()))
         except FileNotFoundError:
-            return Kept()
+            return KeptHandovers()
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             self._set_aside(error)
-            return Kept()
+            return KeptHandovers()
 
-    def write(self, kept: Kept) -> None:
+    def write(self, kept: KeptHandovers) -> None:
         """Raises OSError; what was written before is then still there."""
         write_durably(self._path, json.dumps(_as_json(kept), indent=1).encode())
 
@@ -76,7 +76,7 @@ class HandoverFile:
         self._log.failure("handovers_unreadable", file=str(self._path), detail=repr(error), kept=kept_as, effect=effect)
 
 
-def _as_json(kept: Kept) -> dict[str, Any]:
+def _as_json(kept: KeptHandovers) -> dict[str, Any]:
     return {
         "version": VERSION,
         "running": [record.as_json() for record in kept.running.values()],
@@ -84,12 +84,12 @@ def _as_json(kept: Kept) -> dict[str, Any]:
     }
 
 
-def _read(written: Any) -> Kept:
+def _read(written: Any) -> KeptHandovers:
     if written["version"] != VERSION:
         raise ValueError(f"version {written['version']}")
     records = [record_from(each) for each in written["running"]]
     moved = {
-        str(entity): Moved(str(each["to"]), int(each["epoch"]), int(each["position"]), float(each["at"]))
+        str(entity): LastMove(str(each["to"]), int(each["epoch"]), int(each["position"]), float(each["at"]))
         for entity, each in written["moved"].items()
     }
-    return Kept({record.id: record for record in records}, moved)
+    return KeptHandovers({record.id: record for record in records}, moved)

@@ -15,8 +15,7 @@ from proxy.config.model import Route, Stage
 from proxy.config.moving import Handover
 from proxy.control.handing_over import HandingOver
 from proxy.control.handover_checks import Checks, Plan, refuse
-from proxy.control.handover_file import HandoverFile, Kept
-from proxy.control.handover_file import Moved as MovedTo
+from proxy.control.handover_file import HandoverFile, KeptHandovers, LastMove
 from proxy.control.handover_ports import Means
 from proxy.control.lease import HANDOVERS, Lease
 from proxy.rollout.handover import Ending, Record, State, resume
@@ -63,7 +62,7 @@ class Handovers:
         self._file = HandoverFile(folder, means.log)
         self._lease = Lease(folder, HANDOVERS, "leads its handovers")
         self._log = means.log
-        self._kept = Kept()
+        self._kept = KeptHandovers()
         self._running: set[Running] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._starting = asyncio.Lock()
@@ -250,10 +249,10 @@ class Handovers:
             records.append(after)
         elif after.ending is Ending.DONE and running.handing is not None:
             moved |= {
-                entity: MovedTo(after.to.value, after.epoch, position, now)
+                entity: LastMove(after.to.value, after.epoch, position, now)
                 for entity, position in running.handing.taken.items()
             }
-        kept = Kept({record.id: record for record in records}, moved)
+        kept = KeptHandovers({record.id: record for record in records}, moved)
         self._file.write(kept)
         self._kept = kept
 

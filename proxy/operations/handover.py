@@ -23,7 +23,7 @@ FLAGS = frozenset({"back", "dry_run", "force", "despite_conflicts"})
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class HandoverOrder:
     """What is asked for."""
 
     routes: tuple[Route, ...]
@@ -35,7 +35,7 @@ class Order:
     despite_conflicts: bool = False
 
 
-def read_order(asked: Mapping[str, Any], kind: str, name: str, snapshot: Snapshot, caller: str) -> Order:
+def read_order(asked: Mapping[str, Any], kind: str, name: str, snapshot: Snapshot, caller: str) -> HandoverOrder:
     """`kind` is route or group, `caller` who showed a token. Raises OperationError (invalid)."""
     flags = {key: asked.get(key, False) for key in FLAGS}
     unknown = sorted(asked.keys() - FLAGS - {"who", "because"})
@@ -43,7 +43,7 @@ def read_order(asked: Mapping[str, Any], kind: str, name: str, snapshot: Snapsho
         raise OperationError(Code.INVALID, f"back, dry_run, force and despite_conflicts are true or false {unknown}")
     to = Stage.LEGACY if flags.pop("back") else Stage.CUTOVER
     who, because = named(caller, text(asked, "who")), text(asked, "because") or ""
-    return Order(find_routes(kind, name, snapshot), to, who, because, **flags)
+    return HandoverOrder(find_routes(kind, name, snapshot), to, who, because, **flags)
 
 
 def find_routes(kind: str, name: str, snapshot: Snapshot) -> tuple[Route, ...]:
@@ -61,7 +61,7 @@ def handovers_of(handovers: Handovers | None) -> Handovers:
     return handovers
 
 
-async def stream(handovers: Handovers, order: Order, snapshot: Snapshot) -> AsyncGenerator[bytes]:
+async def stream(handovers: Handovers, order: HandoverOrder, snapshot: Snapshot) -> AsyncGenerator[bytes]:
     """Lines of JSON: `plan`, then `step` and `waiting`, then `end`. Raises OperationError before the first one.
 
     Who stops reading does not stop it.

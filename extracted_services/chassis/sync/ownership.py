@@ -92,8 +92,8 @@ async def own(
     await _lock(connection)
     for entity, position in sorted((heard or {}).items()):
         query = select(inbox_position.c.last).where(inbox_position.c.entity == entity)
-        last = (await connection.execute(query)).scalar_one_or_none()
-        if last is not None and last < position:
+        last = (await connection.execute(query)).scalar_one_or_none() or 0
+        if last < position:
             raise Behind(f"of {entity}, events up to {last} have been heard, not up to {position}")
     return await _move(connection, entities, SERVICE, epoch)
 

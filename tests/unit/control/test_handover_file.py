@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from proxy.config.model import Stage
-from proxy.control.handover_file import FILE, HandoverFile, Kept, Moved
+from proxy.control.handover_file import FILE, HandoverFile, KeptHandovers, LastMove
 from proxy.observability.log import Log
 from proxy.rollout.handover import Record, State
 from proxy.rollout.ownership import Owner
@@ -17,7 +17,7 @@ OWNERS = {"order": Owner.LEGACY}
 RECORD = Record(
     Stage.CUTOVER, 4, ("orders",), {"order": "orders"}, OWNERS, "alice", "", 1.5, State.DRAINED, {"order": 7}
 )
-KEPT = Kept({RECORD.id: RECORD}, {"stock": Moved("cutover", 3, 12, 99.5)})
+KEPT = KeptHandovers({RECORD.id: RECORD}, {"stock": LastMove("cutover", 3, 12, 99.5)})
 
 
 def open_file(folder: Path) -> tuple[HandoverFile, io.StringIO]:
@@ -27,11 +27,11 @@ def open_file(folder: Path) -> tuple[HandoverFile, io.StringIO]:
 
 def test_what_was_written_is_read(tmp_path: Path) -> None:
     file, _ = open_file(tmp_path / "state")
-    assert file.read() == Kept()
+    assert file.read() == KeptHandovers()
     file.write(KEPT)
     assert file.read() == KEPT
-    file.write(Kept())
-    assert file.read() == Kept()
+    file.write(KeptHandovers())
+    assert file.read() == KeptHandovers()
 
 
 def test_every_epoch_that_may_have_been_used_is_known() -> None:
@@ -42,7 +42,7 @@ def test_every_epoch_that_may_have_been_used_is_known() -> None:
 def test_a_damaged_file_is_set_aside_and_told(tmp_path: Path, text: str) -> None:
     file, output = open_file(tmp_path)
     (tmp_path / FILE).write_text(text)
-    assert file.read() == Kept()
+    assert file.read() == KeptHandovers()
     (aside,) = tmp_path.iterdir()
     assert aside.name.startswith(f"{FILE}.broken-")
     assert aside.read_text() == text

@@ -8,7 +8,7 @@ import pytest
 
 from proxy.config.model import Stage
 from proxy.operations.errors import Code, OperationError
-from proxy.operations.handover import Order, handovers_of, ownership, read_order, samples, stream
+from proxy.operations.handover import HandoverOrder, handovers_of, ownership, read_order, samples, stream
 from tests.support.two_sides import Scene, play
 
 
@@ -71,7 +71,7 @@ def test_what_leads_back_is_told_as_the_end(tmp_path: Path) -> None:
 
 def test_who_stops_reading_stops_nothing(tmp_path: Path) -> None:
     async def story(scene: Scene) -> None:
-        order = Order(scene.routes(), Stage.CUTOVER, "operator")
+        order = HandoverOrder(scene.routes(), Stage.CUTOVER, "operator")
         reading = stream(scene.handovers, order, scene.snapshot)
         for _ in range(2):
             await anext(reading)

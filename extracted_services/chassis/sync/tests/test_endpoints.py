@@ -4,7 +4,7 @@ from typing import Any
 
 import httpx
 import pytest
-from sqlalchemy import select
+from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -14,6 +14,7 @@ from extracted_services.chassis.database import open_engine, reading, writing
 from extracted_services.chassis.settings import parse_database
 from extracted_services.chassis.sync.endpoints import MOST_EVENTS, REFUSALS, routes
 from extracted_services.chassis.sync.inbox import Inbox, cover, find_imported_at
+from extracted_services.chassis.sync.ownership import Behind, own
 from extracted_services.chassis.sync.tables import inbox_position
 from extracted_services.chassis.sync.tests.service import ENTITIES, payment, write_payment
 from extracted_services.chassis.web.app import create_app
@@ -105,6 +106,16 @@ async def test_who_has_not_heard_everything_may_not_own(api: httpx.AsyncClient, 
         await cover(connection, "payment", 7)
     for _ in range(2):
         assert (await api.post("/internal/sync/own", json=asked)).status_code == 200
+
+
+async def test_who_does_not_know_what_was_heard_has_heard_nothing(engine: AsyncEngine) -> None:
+    async def own_without_a_position() -> None:
+        async with writing(engine) as connection:
+            await connection.execute(delete(inbox_position).where(inbox_position.c.entity == "payment"))
+            await own(connection, ["payment"], 2, {"payment": 1})
+
+    with pytest.raises(Behind, match="up to 0 have been heard, not up to 1"):
+        await own_without_a_position()
 
 
 @pytest.mark.parametrize("heard", [None, [], {"payment": -1}, {"payment": True}, {"payment": 2**53}, {"tea": 1}])
