@@ -66,9 +66,10 @@ async def stream(handovers: Handovers, order: HandoverOrder, snapshot: Snapshot)
 
     Who stops reading does not stop it.
     """
-    allowed = {"force": order.force, "despite_conflicts": order.despite_conflicts}
     try:
-        plan = await handovers.plan(order.routes, order.to, **allowed)
+        plan = await handovers.plan(
+            order.routes, order.to, force=order.force, despite_conflicts=order.despite_conflicts
+        )
         yield _line("plan", describe_plan(plan, snapshot))
         if order.dry_run:
             yield _line("end", {"ending": "dry_run"})
@@ -76,7 +77,14 @@ async def stream(handovers: Handovers, order: HandoverOrder, snapshot: Snapshot)
     except MoveRefused as refusal:
         raise OperationError(Code.REFUSED, refusal.message, (refusal.hint,) if refusal.hint else ()) from None
     try:
-        running = await handovers.begin(order.routes, order.to, order.who, order.because, **allowed)
+        running = await handovers.begin(
+            order.routes,
+            order.to,
+            order.who,
+            order.because,
+            force=order.force,
+            despite_conflicts=order.despite_conflicts,
+        )
     except MoveRefused as refusal:
         yield _line("end", {"ending": "refused", "problem": refusal.message, "hint": refusal.hint})
         return

@@ -5,7 +5,7 @@ hands writes over. A promotion that a gate holds back changes nothing; a rollbac
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import chain
 from typing import Any, Final, Protocol
 
@@ -20,6 +20,7 @@ from proxy.rollout.choice import Chosen, Left, NotThere, everything_out, of_grou
 from proxy.rollout.handover_plan import draw_circle
 from proxy.rollout.moves import Step, kind_of, step
 from proxy.rollout.ports import (
+    NOTHING,
     Gatekeeper,
     Handovers,
     Move,
@@ -60,7 +61,14 @@ class _Nobody:
         return frozenset()
 
     async def hand_over(
-        self, routes: Sequence[Route], to: Stage, who: str, because: str, *, force: bool = False
+        self,
+        routes: Sequence[Route],
+        to: Stage,
+        who: str,
+        because: str,
+        *,
+        force: bool = False,
+        evidence: Mapping[str, Mapping[str, Any]] = NOTHING,
     ) -> Moved:
         names = ", ".join(route.name for route in routes)
         message = f"what {names} writes goes to {to} by a handover, and nobody here hands over"
@@ -169,13 +177,18 @@ def is_gated(found: Step) -> bool:
 
 
 def _move(found: Step, order: Order, result: Result) -> Move:
+    evidence = _evidence(found, order, result)
+    return Move(
+        found.route.name, order.wish.verb, found.before, found.after, order.who, order.because, evidence, order.respond
+    )
+
+
+def _evidence(found: Step, order: Order, result: Result) -> dict[str, Any]:
     readings = result.readings.get(found.route.name)
     evidence: dict[str, Any] = {} if readings is None else {"gates": [gates.as_json(each) for each in readings]}
     evidence |= {"forced": True} if order.wish.force else {}
     evidence |= {} if order.scope is Scope.ROUTE else {order.scope.value: order.name or "all"}
-    return Move(
-        found.route.name, order.wish.verb, found.before, found.after, order.who, order.because, evidence, order.respond
-    )
+    return evidence
 
 
 async def _preview(mover: FileMover, order: Order, steps: Sequence[Step], result: Result) -> None:
@@ -204,7 +217,7 @@ async def _hand_over(plane: MovingPlane, order: Order, circles: Sequence[Sequenc
     """All at once: none waits for another. Raises OperationError when each is refused and nothing else has come of it;
     otherwise refusals are a part of the answer."""
     refusals: dict[str, MoveRefused] = {}
-    said = await asyncio.gather(*(_hand_over_together(plane, order, steps) for steps in circles))
+    said = await asyncio.gather(*(_hand_over_together(plane, order, steps, result) for steps in circles))
     for steps, answer in zip(circles, said, strict=True):
         names = [each.route.name for each in steps]
         match answer:
@@ -219,11 +232,16 @@ async def _hand_over(plane: MovingPlane, order: Order, circles: Sequence[Sequenc
     result.refused += [_left(name, refused) for name, refused in refusals.items()]
 
 
-async def _hand_over_together(plane: MovingPlane, order: Order, steps: Sequence[Step]) -> Moved | MoveRefused:
+async def _hand_over_together(
+    plane: MovingPlane, order: Order, steps: Sequence[Step], result: Result
+) -> Moved | MoveRefused:
     routes, to = [each.route for each in steps], steps[0].after.stage
+    evidence = {each.route.name: _evidence(each, order, result) for each in steps}
     try:
         handovers = plane.handovers or NOBODY
-        return await handovers.hand_over(routes, to, order.who, order.because, force=order.wish.force)
+        return await handovers.hand_over(
+            routes, to, order.who, order.because, force=order.wish.force, evidence=evidence
+        )
     except MoveRefused as refused:
         return refused
 
