@@ -135,7 +135,7 @@ class Doors:
 
     async def _hand_over(self, kind: str, request: Request) -> Response:
         snapshot = self._plane.active.snapshot
-        order = handover.read_order(await _asked(request), kind, request.path_params["name"], snapshot)
+        order = handover.read_order(await _asked(request), kind, request.path_params["name"], snapshot, CALLER)
         return await _streamed(handover.stream(handover.handovers_of(self._plane.handovers), order, snapshot))
 
     async def restart(self, _request: Request) -> Response:

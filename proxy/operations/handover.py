@@ -7,13 +7,14 @@ import asyncio
 import json
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Final
 
 from proxy.config.model import Route, Snapshot, Stage
 from proxy.control.handover_checks import Plan
 from proxy.control.handovers import Handovers, Running
 from proxy.observability.metrics import Sample
 from proxy.operations.errors import Code, OperationError
+from proxy.operations.orders import name_caller, read_flag, read_reason, read_text, refuse_other_revision
 from proxy.rollout.handover_plan import SIDES
 from proxy.rollout.ports import MoveRefused
 
@@ -33,17 +34,26 @@ class HandoverOrder:
     because: str = ""
 
 
-def read_order(asked: Mapping[str, Any], kind: str, name: str, snapshot: Snapshot) -> HandoverOrder:
-    """`kind` is route or group. Raises OperationError (invalid)."""
-    flags = {key: asked.get(key, False) for key in ("back", "dry_run", "force", "despite_conflicts")}
-    words = {key: asked.get(key, default) for key, default in (("who", "operator"), ("because", ""))}
-    unknown = sorted(asked.keys() - flags.keys() - words.keys())
-    if unknown or not all(isinstance(each, bool) for each in flags.values()):
-        raise OperationError(Code.INVALID, f"back, dry_run, force and despite_conflicts are true or false {unknown}")
-    if not all(isinstance(each, str) and len(each) <= 500 for each in words.values()):
-        raise OperationError(Code.INVALID, "who and because are texts of at most 500 letters")
-    to = Stage.LEGACY if flags.pop("back") else Stage.CUTOVER
-    return HandoverOrder(find_routes(kind, name, snapshot), to, **flags, **words)
+_KEYS: Final = frozenset({"back", "dry_run", "force", "despite_conflicts", "who", "because", "revision"})
+
+
+def read_order(asked: Mapping[str, Any], kind: str, name: str, snapshot: Snapshot, caller: str) -> HandoverOrder:
+    """`kind` is route or group; `caller` is who showed a token. Raises OperationError: invalid, or refused when
+    `revision` is not the one that serves."""
+    if unknown := sorted(asked.keys() - _KEYS):
+        raise OperationError(Code.INVALID, f'a handover has no "{unknown[0][:40]}"')
+    force = read_flag(asked, "force")
+    order = HandoverOrder(
+        find_routes(kind, name, snapshot),
+        Stage.LEGACY if read_flag(asked, "back") else Stage.CUTOVER,
+        dry_run=read_flag(asked, "dry_run"),
+        force=force,
+        despite_conflicts=read_flag(asked, "despite_conflicts"),
+        who=name_caller(caller, read_text(asked, "who")),
+        because=read_reason(asked, is_forced=force),
+    )
+    refuse_other_revision(snapshot, read_text(asked, "revision"))
+    return order
 
 
 def find_routes(kind: str, name: str, snapshot: Snapshot) -> tuple[Route, ...]:

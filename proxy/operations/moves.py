@@ -15,7 +15,7 @@ from proxy.control.overridden_file import OverriddenFile
 from proxy.operations import gates
 from proxy.operations.errors import Code, OperationError
 from proxy.operations.move_result import Result
-from proxy.operations.orders import Order, Scope
+from proxy.operations.orders import Order, Scope, refuse_other_revision
 from proxy.rollout.choice import Chosen, Left, NotThere, everything_out, of_group, one
 from proxy.rollout.handover_plan import draw_circle
 from proxy.rollout.moves import Step, kind_of, step
@@ -89,9 +89,7 @@ async def move(plane: MovingPlane, order: Order) -> dict[str, Any]:
         raise OperationError(Code.REFUSED, "this process moves no routes")
     await mover.catch_up()
     snapshot = plane.active.snapshot
-    if order.revision not in (None, snapshot.revision):
-        message = f"revision {snapshot.revision} serves, not {order.revision}: look again before you move anything"
-        raise OperationError(Code.REFUSED, message, data={"revision": snapshot.revision})
+    refuse_other_revision(snapshot, order.revision)
     result = Result(snapshot.revision)
     try:
         steps = _plan(plane, snapshot, order, result)

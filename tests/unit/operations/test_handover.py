@@ -13,7 +13,7 @@ from tests.support.two_sides import Scene, play
 
 
 async def lines(scene: Scene, **asked: Any) -> list[dict[str, Any]]:
-    order = read_order(asked, "group", "shop", scene.snapshot)
+    order = read_order(asked, "group", "shop", scene.snapshot, "operator")
     return [json.loads(line) async for line in stream(scene.handovers, order, scene.snapshot)]
 
 
@@ -103,13 +103,27 @@ def test_ownership_is_shown_with_what_is_under_way(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "asked", [{"back": 1}, {"unknown": True}, {"because": 7}, {"because": "x" * 501}, {"dry_run": None}]
+    "asked", [{"back": 1}, {"unknown": True}, {"because": 7}, {"because": "x" * 501}, {"force": True}]
 )
 def test_what_is_asked_must_make_sense(tmp_path: Path, asked: dict[str, object]) -> None:
     async def story(scene: Scene) -> None:
         with pytest.raises(OperationError) as caught:
-            read_order(asked, "route", "orders", scene.snapshot)
+            read_order(asked, "route", "orders", scene.snapshot, "operator")
         assert caught.value.code is Code.INVALID
+
+    play(tmp_path, story)
+
+
+def test_an_order_is_read_as_that_of_a_move_is(tmp_path: Path) -> None:
+    async def story(scene: Scene) -> None:
+        serves = scene.snapshot.revision
+        asked = {"who": "ann\x1b[2J", "because": "it\nmust", "force": True, "back": True, "revision": serves}
+        order = read_order(asked, "route", "orders", scene.snapshot, "operator")
+        assert (order.who, order.because) == ("operator (ann[2J)", "itmust")
+        assert (order.force, order.to) == (True, Stage.LEGACY)
+        with pytest.raises(OperationError, match="look again before you move anything") as caught:
+            read_order(asked | {"revision": "r-old"}, "route", "orders", scene.snapshot, "operator")
+        assert (caught.value.code, caught.value.data) == (Code.REFUSED, {"revision": serves})
 
     play(tmp_path, story)
 
@@ -117,8 +131,10 @@ def test_what_is_asked_must_make_sense(tmp_path: Path, asked: dict[str, object])
 def test_a_name_that_nothing_has_is_said(tmp_path: Path) -> None:
     async def story(scene: Scene) -> None:
         with pytest.raises(OperationError, match='no group is named "orders"'):
-            read_order({}, "group", "orders", scene.snapshot)
-        assert [route.name for route in read_order({}, "route", "orders", scene.snapshot).routes] == ["orders"]
+            read_order({}, "group", "orders", scene.snapshot, "operator")
+        assert [route.name for route in read_order({}, "route", "orders", scene.snapshot, "operator").routes] == [
+            "orders"
+        ]
 
     play(tmp_path, story)
 
