@@ -23,7 +23,7 @@ PATIENCE_LINES = 60  # signs of life, one a second, after which it goes on witho
 @click.option("--back", is_flag=True, help="To the monolith.")
 @click.option("--route", "is_route", is_flag=True, help="NAME is a route, also when a group is named like it.")
 @click.option("--dry-run", is_flag=True, help="Say what would move, and what speaks against it.")
-@click.option("--force", is_flag=True, help="With --back: also behind a point of no return.")
+@click.option("--force", is_flag=True, help="With --back: also behind a point of no return; needs --because.")
 @click.option("--despite-conflicts", is_flag=True, help="Also when the side that is to write has conflicts.")
 @click.option("--because", default="", help="A word on why, for the ledger.")
 @click.option("--json", "as_json", is_flag=True, help="Print every line as JSON.")

@@ -266,7 +266,12 @@ class HandingOver:
         for route in self.means.snapshot().routes:
             is_there = route.stage is Stage.CUTOVER if record.to is Stage.CUTOVER else route.stage in AT_LEGACY
             if route.name in record.routes and not is_there:
-                evidence = {"epoch": record.epoch, "entities": list(record.entities), "heard": dict(record.fenced)}
+                evidence = {
+                    **record.evidence.get(route.name, {}),
+                    "epoch": record.epoch,
+                    "entities": list(record.entities),
+                    "heard": dict(record.fenced),
+                }
                 after = Position(record.to)
                 found.append(
                     Move(route.name, Verb.HANDOVER, position(route), after, record.who, record.because, evidence)

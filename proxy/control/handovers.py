@@ -21,7 +21,7 @@ from proxy.control.lease import HANDOVERS, Lease
 from proxy.rollout.handover import Ending, Record, State, resume
 from proxy.rollout.handover_plan import Circle, draw_circle, object_to_routes, object_to_sides
 from proxy.rollout.ownership import Entity, next_epoch, unheard
-from proxy.rollout.ports import Moved, MoveRefused, Unfinished
+from proxy.rollout.ports import NOTHING, Moved, MoveRefused, Unfinished
 
 LOOK_SECONDS = 1.0  # between looks whether another server, that leads, has ended
 PATIENCE_SECONDS = 60.0  # for whoever asked; the handover itself goes on
@@ -163,6 +163,7 @@ class Handovers:
         *,
         force: bool = False,
         despite_conflicts: bool = False,
+        evidence: Mapping[str, Mapping[str, Any]] = NOTHING,
     ) -> Running:
         """Start, and return while it is on its way. Raises MoveRefused, and then nothing was touched."""
         async with self._starting:
@@ -177,16 +178,27 @@ class Handovers:
                 who=who,
                 because=because,
                 began=clock.now().timestamp(),
+                evidence={
+                    route.name: {**evidence.get(route.name, {}), **_insisted(force, despite_conflicts)}
+                    for route in plan.circle.routes
+                },
             )
             conflicts = {name: one.taker(to).conflicts for name, one in entities.items()}
             return self._start(record, plan.circle.settings, conflicts, resumed=False)
 
     async def hand_over(
-        self, routes: Sequence[Route], to: Stage, who: str, because: str, *, force: bool = False
+        self,
+        routes: Sequence[Route],
+        to: Stage,
+        who: str,
+        because: str,
+        *,
+        force: bool = False,
+        evidence: Mapping[str, Mapping[str, Any]] = NOTHING,
     ) -> Moved:
         """Move, and return when it is over. Raises MoveRefused, and then the side that owned still does; Unfinished
         when a side does not answer for long, and then it goes on."""
-        running = await self.begin(routes, to, who, because, force=force)
+        running = await self.begin(routes, to, who, because, force=force, evidence=evidence)
         try:
             async with asyncio.timeout(PATIENCE_SECONDS):
                 await running.over.wait()
@@ -255,6 +267,12 @@ class Handovers:
         kept = KeptHandovers({record.id: record for record in records}, moved)
         self._file.write(kept)
         self._kept = kept
+
+
+def _insisted(force: bool, despite_conflicts: bool) -> dict[str, bool]:
+    """For the ledger: every route of the circle moves because somebody insisted, also those that nobody named."""
+    said = {"forced": force, "despite_conflicts": despite_conflicts}
+    return {key: True for key, is_so in said.items() if is_so}
 
 
 def result(running: Running, revision: str) -> Moved:

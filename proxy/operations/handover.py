@@ -7,19 +7,18 @@ import asyncio
 import json
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Final
 
 from proxy.config.model import Route, Snapshot, Stage
 from proxy.control.handover_checks import Plan
 from proxy.control.handovers import Handovers, Running
 from proxy.observability.metrics import Sample
 from proxy.operations.errors import Code, OperationError
-from proxy.operations.orders import named, text
+from proxy.operations.orders import name_caller, read_flag, read_reason, read_text, refuse_other_revision
 from proxy.rollout.handover_plan import SIDES
 from proxy.rollout.ports import MoveRefused
 
 SIGN_OF_LIFE_SECONDS = 1.0
-FLAGS = frozenset({"back", "dry_run", "force", "despite_conflicts"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,15 +34,26 @@ class HandoverOrder:
     despite_conflicts: bool = False
 
 
+_KEYS: Final = frozenset({"back", "dry_run", "force", "despite_conflicts", "who", "because", "revision"})
+
+
 def read_order(asked: Mapping[str, Any], kind: str, name: str, snapshot: Snapshot, caller: str) -> HandoverOrder:
-    """`kind` is route or group, `caller` who showed a token. Raises OperationError (invalid)."""
-    flags = {key: asked.get(key, False) for key in FLAGS}
-    unknown = sorted(asked.keys() - FLAGS - {"who", "because"})
-    if unknown or not all(isinstance(each, bool) for each in flags.values()):
-        raise OperationError(Code.INVALID, f"back, dry_run, force and despite_conflicts are true or false {unknown}")
-    to = Stage.LEGACY if flags.pop("back") else Stage.CUTOVER
-    who, because = named(caller, text(asked, "who")), text(asked, "because") or ""
-    return HandoverOrder(find_routes(kind, name, snapshot), to, who, because, **flags)
+    """`kind` is route or group; `caller` is who showed a token. Raises OperationError: invalid, or refused when
+    `revision` is not the one that serves."""
+    if unknown := sorted(asked.keys() - _KEYS):
+        raise OperationError(Code.INVALID, f'a handover has no "{unknown[0][:40]}"')
+    force = read_flag(asked, "force")
+    order = HandoverOrder(
+        find_routes(kind, name, snapshot),
+        Stage.LEGACY if read_flag(asked, "back") else Stage.CUTOVER,
+        dry_run=read_flag(asked, "dry_run"),
+        force=force,
+        despite_conflicts=read_flag(asked, "despite_conflicts"),
+        who=name_caller(caller, read_text(asked, "who")),
+        because=read_reason(asked, is_forced=force),
+    )
+    refuse_other_revision(snapshot, read_text(asked, "revision"))
+    return order
 
 
 def find_routes(kind: str, name: str, snapshot: Snapshot) -> tuple[Route, ...]:
@@ -66,9 +76,10 @@ async def stream(handovers: Handovers, order: HandoverOrder, snapshot: Snapshot)
 
     Who stops reading does not stop it.
     """
-    allowed = {"force": order.force, "despite_conflicts": order.despite_conflicts}
     try:
-        plan = await handovers.plan(order.routes, order.to, **allowed)
+        plan = await handovers.plan(
+            order.routes, order.to, force=order.force, despite_conflicts=order.despite_conflicts
+        )
         yield _line("plan", describe_plan(plan, snapshot))
         if order.dry_run:
             yield _line("end", {"ending": "dry_run"})
@@ -76,7 +87,14 @@ async def stream(handovers: Handovers, order: HandoverOrder, snapshot: Snapshot)
     except MoveRefused as refusal:
         raise OperationError(Code.REFUSED, refusal.message, (refusal.hint,) if refusal.hint else ()) from None
     try:
-        running = await handovers.begin(order.routes, order.to, order.who, order.because, **allowed)
+        running = await handovers.begin(
+            order.routes,
+            order.to,
+            order.who,
+            order.because,
+            force=order.force,
+            despite_conflicts=order.despite_conflicts,
+        )
     except MoveRefused as refusal:
         yield _line("end", {"ending": "refused", "problem": refusal.message, "hint": refusal.hint})
         return

@@ -5,7 +5,7 @@ hands writes over. A promotion that a gate holds back changes nothing; a rollbac
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import chain
 from typing import Any, Final, Protocol
 
@@ -15,11 +15,12 @@ from proxy.control.overridden_file import OverriddenFile
 from proxy.operations import gates
 from proxy.operations.errors import Code, OperationError
 from proxy.operations.move_result import Result
-from proxy.operations.orders import Order, Scope
+from proxy.operations.orders import Order, Scope, refuse_other_revision
 from proxy.rollout.choice import Chosen, Left, NotThere, everything_out, of_group, one
 from proxy.rollout.handover_plan import draw_circle
 from proxy.rollout.moves import Way, kind_of, way
 from proxy.rollout.ports import (
+    NOTHING,
     Gatekeeper,
     Handovers,
     Move,
@@ -61,7 +62,14 @@ class _Nobody:
         return frozenset()
 
     async def hand_over(
-        self, routes: Sequence[Route], to: Stage, who: str, because: str, *, force: bool = False
+        self,
+        routes: Sequence[Route],
+        to: Stage,
+        who: str,
+        because: str,
+        *,
+        force: bool = False,
+        evidence: Mapping[str, Mapping[str, Any]] = NOTHING,
     ) -> Moved:
         names = ", ".join(route.name for route in routes)
         message = f"what {names} writes goes to {to} by a handover, and nobody here hands over"
@@ -82,9 +90,7 @@ async def move(plane: MovingPlane, order: Order) -> dict[str, Any]:
         raise OperationError(Code.REFUSED, "this process moves no routes")
     await mover.catch_up()
     snapshot = plane.active.snapshot
-    if order.revision not in (None, snapshot.revision):
-        message = f"revision {snapshot.revision} serves, not {order.revision}: look again before you move anything"
-        raise OperationError(Code.REFUSED, message, data={"revision": snapshot.revision})
+    refuse_other_revision(snapshot, order.revision)
     result = Result(snapshot.revision)
     try:
         ways = _plan(plane, snapshot, order, result)
@@ -174,13 +180,18 @@ def is_gated(found: Way) -> bool:
 
 
 def _move(found: Way, order: Order, result: Result) -> Move:
+    evidence = _evidence(found, order, result)
+    return Move(
+        found.route.name, order.wish.verb, found.before, found.after, order.who, order.because, evidence, order.respond
+    )
+
+
+def _evidence(found: Way, order: Order, result: Result) -> dict[str, Any]:
     readings = result.readings.get(found.route.name)
     evidence: dict[str, Any] = {} if readings is None else {"gates": [gates.as_json(each) for each in readings]}
     evidence |= {"forced": True} if order.wish.force else {}
     evidence |= {} if order.scope is Scope.ROUTE else {order.scope.value: order.name or "all"}
-    return Move(
-        found.route.name, order.wish.verb, found.before, found.after, order.who, order.because, evidence, order.respond
-    )
+    return evidence
 
 
 async def _preview(mover: FileMover, order: Order, ways: Sequence[Way], result: Result) -> None:
@@ -213,7 +224,7 @@ async def _hand_over(plane: MovingPlane, order: Order, circles: Sequence[Sequenc
     """All at once: none waits for another. Raises OperationError when each is refused and nothing else has come of it;
     otherwise refusals are a part of the answer."""
     refusals: dict[str, MoveRefused] = {}
-    said = await asyncio.gather(*(_hand_over_together(plane, order, ways) for ways in circles))
+    said = await asyncio.gather(*(_hand_over_together(plane, order, ways, result) for ways in circles))
     for ways, answer in zip(circles, said, strict=True):
         names = [each.route.name for each in ways]
         match answer:
@@ -228,11 +239,16 @@ async def _hand_over(plane: MovingPlane, order: Order, circles: Sequence[Sequenc
     result.refused += [_left(name, refused) for name, refused in refusals.items()]
 
 
-async def _hand_over_together(plane: MovingPlane, order: Order, ways: Sequence[Way]) -> Moved | MoveRefused:
+async def _hand_over_together(
+    plane: MovingPlane, order: Order, ways: Sequence[Way], result: Result
+) -> Moved | MoveRefused:
     routes, to = [each.route for each in ways], ways[0].after.stage
+    evidence = {each.route.name: _evidence(each, order, result) for each in ways}
     try:
         handovers = plane.handovers or NOBODY
-        return await handovers.hand_over(routes, to, order.who, order.because, force=order.wish.force)
+        return await handovers.hand_over(
+            routes, to, order.who, order.because, force=order.wish.force, evidence=evidence
+        )
     except MoveRefused as refused:
         return refused
 

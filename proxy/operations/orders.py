@@ -6,7 +6,7 @@ from datetime import date
 from enum import StrEnum
 from typing import Any, Final
 
-from proxy.config.model import Stage
+from proxy.config.model import Snapshot, Stage
 from proxy.config.refused import Refused
 from proxy.config.values import choice, day, flag, share
 from proxy.operations.errors import Code, OperationError
@@ -60,25 +60,38 @@ def read_order(scope: Scope, name: str, verb: str, body: Mapping[str, Any], call
     move = Verb(verb)
     if unknown := set(body) - _COMMON - _KEYS.get(move, frozenset()):
         raise OperationError(Code.INVALID, f'{move} has no "{sorted(unknown)[0][:40]}"')
-    wish = Wish(move, _stage(body), _weight(body), _flag(body, "force"))
-    because = text(body, "because") or ""
-    if wish.force and not because:
-        raise OperationError(Code.INVALID, "who insists says why: --force needs --because TEXT")
+    wish = Wish(move, _stage(body), _weight(body), read_flag(body, "force"))
+    because = read_reason(body, is_forced=wish.force)
     return Order(
         scope,
         name,
         wish,
-        named(caller, text(body, "who")),
+        name_caller(caller, read_text(body, "who")),
         because,
-        text(body, "revision"),
-        _flag(body, "dry_run"),
+        read_text(body, "revision"),
+        read_flag(body, "dry_run"),
         _respond(body),
-        _flag(body, "now"),
+        read_flag(body, "now"),
     )
 
 
-def named(caller: str, says: str | None) -> str:
-    """Who it was, for the ledger: who showed a token, and what the client says of itself."""
+def read_reason(body: Mapping[str, Any], *, is_forced: bool) -> str:
+    """Raises OperationError (invalid)."""
+    because = read_text(body, "because") or ""
+    if is_forced and not because:
+        raise OperationError(Code.INVALID, "who insists says why: because", ("--force needs --because TEXT",))
+    return because
+
+
+def refuse_other_revision(snapshot: Snapshot, asked: str | None) -> None:
+    """Raises OperationError (refused) when another one serves than the one that somebody decided on."""
+    if asked not in (None, snapshot.revision):
+        message = f"revision {snapshot.revision} serves, not {asked}: look again before you move anything"
+        raise OperationError(Code.REFUSED, message, data={"revision": snapshot.revision})
+
+
+def name_caller(caller: str, says: str | None) -> str:
+    """Who showed a token, and who they say they are."""
     if not caller:
         return says or "unknown"
     return f"{caller} ({says})" if says else caller
@@ -94,14 +107,14 @@ def _weight(body: Mapping[str, Any]) -> float | None:
     return None if weight is None else round(weight, 4)
 
 
-def _flag(body: Mapping[str, Any], key: str) -> bool:
+def read_flag(body: Mapping[str, Any], key: str) -> bool:
     return bool(_parsed(body, key, flag))
 
 
 def _respond(body: Mapping[str, Any]) -> dict[str, str | int]:
     """As the file writes it; whether it makes sense the file's own rules say."""
     found: dict[str, str | int] = {}
-    if (see := text(body, "see")) is not None:
+    if (see := read_text(body, "see")) is not None:
         found["see"] = see
     for key in ("sunset", "deprecated"):
         given: date | None = _parsed(body, key, day)
@@ -122,7 +135,7 @@ def _parsed(body: Mapping[str, Any], key: str, parse: Any) -> Any:
         raise OperationError(Code.INVALID, f"{key}: {refused.message}{hint}") from refused
 
 
-def text(body: Mapping[str, Any], key: str) -> str | None:
+def read_text(body: Mapping[str, Any], key: str) -> str | None:
     """One line: what cannot be printed is left out, so that no report and no terminal is led astray."""
     given = body.get(key)
     if given is None:

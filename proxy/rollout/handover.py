@@ -85,6 +85,7 @@ class Record:
     """One handover. `to` is cutover (the services are to write) or legacy. `fenced` has positions, by entity.
 
     `services` says which upstream writes each entity when the services own it, `owners` who owned each when it began.
+    `evidence` is for the ledger, by route: what was measured when it was decided, and who insisted on what.
     `problem` is why it leads back; `turned`, that it is one whose routes could not follow, on its way back or beyond.
     """
 
@@ -98,6 +99,7 @@ class Record:
     began: float  # in seconds since 1970
     state: State = State.IDLE
     fenced: Mapping[str, int] = field(default_factory=dict)
+    evidence: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     problem: str = ""
     turned: bool = False
     overtaken: bool = False
@@ -139,6 +141,7 @@ class Record:
             "began": self.began,
             "state": self.state.value,
             "fenced": dict(self.fenced),
+            "evidence": {route: dict(said) for route, said in self.evidence.items()},
             "problem": self.problem,
             "turned": self.turned,
             "overtaken": self.overtaken,
@@ -159,6 +162,7 @@ def record_from(written: Mapping[str, Any]) -> Record:
         began=float(written["began"]),
         state=State(written["state"]),
         fenced={str(entity): int(position) for entity, position in written["fenced"].items()},
+        evidence={str(route): dict(said) for route, said in written["evidence"].items()},
         problem=str(written["problem"]),
         turned=bool(written["turned"]),
         overtaken=bool(written["overtaken"]),

@@ -140,6 +140,9 @@ class Gatekeeper(Protocol):
         ...
 
 
+NOTHING: Mapping[str, Mapping[str, Any]] = {}
+
+
 class Handovers(Protocol):
     """Moves the writing of entities, and the routes that write them, from one side to the other."""
 
@@ -148,8 +151,16 @@ class Handovers(Protocol):
         ...
 
     async def hand_over(
-        self, routes: Sequence[Route], to: Stage, who: str, because: str, *, force: bool = False
+        self,
+        routes: Sequence[Route],
+        to: Stage,
+        who: str,
+        because: str,
+        *,
+        force: bool = False,
+        evidence: Mapping[str, Mapping[str, Any]] = NOTHING,
     ) -> Moved:
         """`to` is cutover (the services write) or legacy (the monolith does); `force` goes back behind a point of no
-        return. Raises MoveRefused, and then the side that owned still does; Unfinished, and then it goes on."""
+        return; `evidence` is for the ledger, by route. Raises MoveRefused, and then the side that owned still does;
+        Unfinished, and then it goes on."""
         ...

@@ -1,9 +1,10 @@
 """A routes.yaml that moves: what serves it in tests of moves, without workers; and ports that were told what to say."""
 
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from proxy.config.errors import ConfigError, Problem
 from proxy.config.model import Route, Snapshot, Stage
@@ -11,7 +12,7 @@ from proxy.control.lone_file import Answer, Said
 from proxy.control.mover import FileMover
 from proxy.control.overridden_file import OverriddenFile
 from proxy.observability.log import Log
-from proxy.rollout.ports import GateReading, Move, Moved, MoveRefused, Position, Verb, position
+from proxy.rollout.ports import NOTHING, GateReading, Move, Moved, MoveRefused, Position, Verb, position
 from tests.support.routes_yaml import BASE
 
 ROUTES = """\
@@ -107,15 +108,23 @@ class Handing:
     busy: frozenset[str] = frozenset()
     asked: list[tuple[list[str], Stage, str, str]] = field(default_factory=list)
     forced: bool = False
+    evidence: dict[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def moving(self) -> frozenset[str]:
         return self.busy
 
     async def hand_over(
-        self, routes: Sequence[Route], to: Stage, who: str, because: str, *, force: bool = False
+        self,
+        routes: Sequence[Route],
+        to: Stage,
+        who: str,
+        because: str,
+        *,
+        force: bool = False,
+        evidence: Mapping[str, Mapping[str, Any]] = NOTHING,
     ) -> Moved:
         self.asked.append(([route.name for route in routes], to, who, because))
-        self.forced = force
+        self.forced, self.evidence = force, {**self.evidence, **evidence}
         for each in (self.refusal, *(self.refusals.get(route.name) for route in routes)):
             if each:
                 raise each

@@ -189,6 +189,7 @@ class Scene:
     log: StringIO = field(default_factory=StringIO)
     settings: Handover = field(default_factory=Handover)
     refusals: list[str | Exception] = field(default_factory=list)  # of the mover, one a move
+    moved: list[Move] = field(default_factory=list)
     time: float = 1000.0
     on_sleep: Callable[[], None] = lambda: None
     more: tuple[Any, ...] = ()
@@ -247,6 +248,7 @@ class Scene:
         if self.refusals:
             refusal = self.refusals.pop(0)
             raise MoveRefused(refusal) if isinstance(refusal, str) else refusal
+        self.moved += moves
         after = {each.route: each.after.stage for each in moves}
         routes = tuple(replace(each, stage=after.get(each.name, each.stage)) for each in self.snapshot.routes)
         self.snapshot = replace(self.snapshot, routes=routes, revision=f"r{len(self.sides.calls)}")

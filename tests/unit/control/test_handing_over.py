@@ -414,6 +414,25 @@ def test_somebody_who_moves_the_same_by_hand_is_left_to_it(tmp_path: Path) -> No
     play(tmp_path, story, settings=SETTINGS)
 
 
+def test_the_ledger_is_told_what_was_measured_and_who_insisted_also_after_a_restart(tmp_path: Path) -> None:
+    count = count_calls(tmp_path / "counted", FORWARD)
+
+    async def story(scene: Scene) -> None:
+        scene.sides.faults = {count: "die after"}
+        evidence = {"orders": {"gates": [{"gate": "match_rate"}]}}
+        insisting = {"force": True, "despite_conflicts": True}
+        await scene.handovers.begin(scene.routes(), FORWARD, "alice", "it must", **insisting, evidence=evidence)
+        await scene.sides.died.wait()
+        await scene.restart()
+        await scene.settle()
+        told = {each.route: each.evidence for each in scene.moved}
+        assert told["orders"]["gates"] == [{"gate": "match_rate"}]
+        assert all(each["forced"] and each["despite_conflicts"] for each in told.values())
+        assert sorted(told) == ["orders", "stock"]
+
+    play(tmp_path, story, settings=SETTINGS)
+
+
 # what is kept
 
 

@@ -103,7 +103,7 @@ def test_ownership_is_shown_with_what_is_under_way(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "asked", [{"back": 1}, {"unknown": True}, {"because": 7}, {"because": "x" * 501}, {"dry_run": None}]
+    "asked", [{"back": 1}, {"unknown": True}, {"because": 7}, {"because": "x" * 501}, {"force": True}]
 )
 def test_what_is_asked_must_make_sense(tmp_path: Path, asked: dict[str, object]) -> None:
     async def story(scene: Scene) -> None:
@@ -114,10 +114,16 @@ def test_what_is_asked_must_make_sense(tmp_path: Path, asked: dict[str, object])
     play(tmp_path, story)
 
 
-def test_the_ledger_is_told_whose_token_it_was_and_what_the_client_says_of_itself(tmp_path: Path) -> None:
+def test_an_order_is_read_as_that_of_a_move_is(tmp_path: Path) -> None:
     async def story(scene: Scene) -> None:
-        order = read_order({"who": "ann", "because": "two\nlines"}, "route", "orders", scene.snapshot, "operator")
-        assert (order.who, order.because) == ("operator (ann)", "twolines")
+        serves = scene.snapshot.revision
+        asked = {"who": "ann\x1b[2J", "because": "it\nmust", "force": True, "back": True, "revision": serves}
+        order = read_order(asked, "route", "orders", scene.snapshot, "operator")
+        assert (order.who, order.because) == ("operator (ann[2J)", "itmust")
+        assert (order.force, order.to) == (True, Stage.LEGACY)
+        with pytest.raises(OperationError, match="look again before you move anything") as caught:
+            read_order(asked | {"revision": "r-old"}, "route", "orders", scene.snapshot, "operator")
+        assert (caught.value.code, caught.value.data) == (Code.REFUSED, {"revision": serves})
 
     play(tmp_path, story)
 
@@ -126,8 +132,9 @@ def test_a_name_that_nothing_has_is_said(tmp_path: Path) -> None:
     async def story(scene: Scene) -> None:
         with pytest.raises(OperationError, match='no group is named "orders"'):
             read_order({}, "group", "orders", scene.snapshot, "operator")
-        order = read_order({}, "route", "orders", scene.snapshot, "operator")
-        assert [route.name for route in order.routes] == ["orders"]
+        assert [route.name for route in read_order({}, "route", "orders", scene.snapshot, "operator").routes] == [
+            "orders"
+        ]
 
     play(tmp_path, story)
 

@@ -193,6 +193,15 @@ def test_a_route_that_writes_is_handed_over(tmp_path: Path, stage: str, verb: st
     assert serving.place("write") == Position(Stage(stage))
 
 
+def test_what_gates_said_goes_along_with_a_handover(tmp_path: Path) -> None:
+    both = "shadow: { allow_writes: true }, writes:"
+    text = WRITES.replace("STAGE", "shadow").replace("writes:", both)
+    serving = Serving(tmp_path, text.replace('8101", sync', '8101", sandboxed: true, sync'))
+    serving.gatekeeper, serving.handovers = Gates({"write": [reading(Outcome.PASS)]}), Handing()
+    do(serving, "write", "promote")
+    assert [each["gate"] for each in serving.handovers.evidence["write"]["gates"]] == ["match_rate"]
+
+
 def test_without_anybody_who_hands_over_it_is_refused_with_what_to_do(tmp_path: Path) -> None:
     refused = failure(writing(tmp_path, "legacy"), "write", "promote")
     assert refused.code is Code.REFUSED
@@ -265,6 +274,7 @@ def test_whoever_insists_goes_back_also_behind_a_point_of_no_return(tmp_path: Pa
     serving.handovers = handing = Handing()
     do(serving, "write", "rollback", force=True, because="nothing was shipped yet")
     assert handing.forced
+    assert handing.evidence == {"write": {"forced": True}}
 
 
 def test_a_handover_that_fails_is_a_refusal(tmp_path: Path) -> None:
