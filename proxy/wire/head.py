@@ -6,6 +6,7 @@ once they are read: the next head of a connection may share them.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from proxy.wire.fields import Field
@@ -38,14 +39,15 @@ class RequestFields:
     """
 
     __slots__ = (
-        "block", "chunked", "content_length", "extras", "host", "host_line", "host_value", "lines", "raw",
-        "trace", "traceparent",
+        "block", "chunked", "content_length", "extras", "host", "host_line", "host_value", "lines", "lowered",
+        "raw", "trace", "traceparent",
     )  # fmt: skip
 
     def __init__(self, raw: bytes, lines: list[bytes]) -> None:
         self.raw = raw  # as sent, each line with a leading CRLF
         self.lines = lines
         self.block = b""  # the lines to forward, each with a leading CRLF
+        self.lowered = b""  # the block in lower case, once somebody has looked for a name in it
         self.host = ""
         self.host_line = self.host_value = self.traceparent = b""
         self.trace = b""  # the lines of the trace that goes on, each with a leading CRLF
@@ -100,14 +102,26 @@ class RequestHead:
 
     def values(self, name: str) -> Sequence[str]:
         """The values of a field that is forwarded, in order; `name` in lower case."""
-        block, wanted = self.fields.block, b"\r\n%b:" % name.encode("latin-1")
-        lowered = block.lower()
-        found, at = [], lowered.find(wanted)
+        fields = self.fields
+        lowered = fields.lowered
+        if not lowered:
+            lowered = fields.lowered = fields.block.lower()
+        wanted = _line_start(name)
+        found: list[str] = []
+        at = lowered.find(wanted)
         while at >= 0:
             begin = at + len(wanted)
-            found.append(block[begin:].partition(b"\r\n")[0].strip(b" \t").decode("latin-1"))
+            end = lowered.find(b"\r\n", begin)
+            value = fields.block[begin:end] if end >= 0 else fields.block[begin:]
+            found.append(value.strip(b" \t").decode("latin-1"))
             at = lowered.find(wanted, begin)
         return found
 
     def __repr__(self) -> str:
         return f"<RequestHead {self.method} {self.path}>"  # never the query or fields: they may hold secrets
+
+
+@lru_cache(maxsize=1024)
+def _line_start(name: str) -> bytes:
+    """What a line with that name begins with, in a block in lower case. The names that are asked for are few."""
+    return b"\r\n%b:" % name.encode("latin-1")

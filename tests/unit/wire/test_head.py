@@ -45,6 +45,29 @@ def test_values_of_a_field_are_given_in_order_whatever_its_spelling():
     assert head.values("x-a") == ["1", "3"]
 
 
+def test_values_are_found_in_the_first_line_and_the_last_and_under_whole_names_only():
+    head = parsed(b"GET / HTTP/1.1", b"A-X-B: 1", b"X-B: \tx-b: 2 ")
+    assert (head.values("host"), head.values("x-b"), head.values("x")) == (["shop.example"], ["x-b: 2"], [])
+
+
+def test_what_is_looked_for_in_is_put_in_lower_case_once_for_all_requests_with_the_same_fields():
+    parser = RequestParser()
+    first = parser.parse(b"GET /a HTTP/1.1\r\nHost: shop.example\r\nX-A: One")
+    assert first.values("x-a") == ["One"]
+    lowered = first.fields.lowered
+    second = parser.parse(b"GET /b HTTP/1.1\r\nHost: shop.example\r\nX-A: One", first)
+    assert (second.values("x-a"), second.values("x-b")) == (["One"], [])
+    assert second.fields.lowered is lowered
+
+
+def test_other_fields_on_the_same_connection_are_looked_for_in_themselves():
+    parser = RequestParser()
+    first = parser.parse(b"GET /a HTTP/1.1\r\nHost: shop.example\r\nX-A: One")
+    assert first.values("x-a") == ["One"]
+    second = parser.parse(b"GET /a HTTP/1.1\r\nHost: shop.example\r\nX-A: Two", first)
+    assert second.values("x-a") == ["Two"]
+
+
 def test_what_few_requests_carry_is_shared_by_those_that_do_not():
     assert parsed(b"GET / HTTP/1.1").extras is NO_EXTRAS
     assert parsed(b"GET / HTTP/1.1", b"Upgrade: websocket").extras is not NO_EXTRAS
