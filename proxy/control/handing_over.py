@@ -17,9 +17,9 @@ from proxy.control.handover_ports import Means
 from proxy.control.holder import Held
 from proxy.control.sync_peers import STALE_EPOCH, PeerFailure
 from proxy.rollout.handover import Event, Record, State, advance, opposite, return_epoch
-from proxy.rollout.handover_plan import AT_LEGACY, SIDES
+from proxy.rollout.handover_plan import SIDES, moves_to_follow
 from proxy.rollout.ownership import Entity, is_drained, owner_at, pair_up, unheard
-from proxy.rollout.ports import Move, Moved, MoveRefused, Position, Verb, position
+from proxy.rollout.ports import Moved, MoveRefused
 
 CALL_SECONDS = 2.0
 QUIET_SECONDS = 0.3  # for writes under way to end by themselves, before those that have not begun are refused
@@ -154,7 +154,7 @@ class HandingOver:
 
     async def _move(self) -> str:
         """Move the routes; why they could not be."""
-        moves = self._moves()
+        moves = moves_to_follow(self.record, self.means.snapshot().routes)
         try:
             self.moved = await self.means.mover.move(moves) if moves else None
         except MoveRefused as refusal:
@@ -260,23 +260,6 @@ class HandingOver:
             return ""
         epochs = {name: entity.taker(self.record.to).epoch for name, entity in entities.items()}
         return ", ".join(f'"{name}" is at epoch {epoch}' for name, epoch in epochs.items() if epoch > self.record.epoch)
-
-    def _moves(self) -> list[Move]:
-        record, found = self.record, []
-        for route in self.means.snapshot().routes:
-            is_there = route.stage is Stage.CUTOVER if record.to is Stage.CUTOVER else route.stage in AT_LEGACY
-            if route.name in record.routes and not is_there:
-                evidence = {
-                    **record.evidence.get(route.name, {}),
-                    "epoch": record.epoch,
-                    "entities": list(record.entities),
-                    "heard": dict(record.fenced),
-                }
-                after = Position(record.to)
-                found.append(
-                    Move(route.name, Verb.HANDOVER, position(route), after, record.who, record.because, evidence)
-                )
-        return found
 
     def _fail(self, failure: PeerFailure) -> Record:
         return self._overtaken(str(failure)) if failure.kind == STALE_EPOCH else self._lead_back(str(failure))

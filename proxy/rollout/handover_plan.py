@@ -9,7 +9,9 @@ from datetime import timedelta
 
 from proxy.config.model import Route, Stage
 from proxy.config.moving import Handover
+from proxy.rollout.handover import Record
 from proxy.rollout.ownership import Entity, Owner, owner_at
+from proxy.rollout.ports import Move, Position, Verb, position
 
 AT_LEGACY = frozenset({Stage.LEGACY, Stage.SHADOW})
 SIDES = {Stage.CUTOVER: "the services", Stage.LEGACY: "the monolith"}
@@ -89,3 +91,19 @@ def object_to_sides(
                 f'route "{route.name}" is past its point of no return: nothing goes back by itself, '
                 f"and nothing is lost if a person goes back with --force"
             )
+
+
+def moves_to_follow(record: Record, routes: Sequence[Route]) -> list[Move]:
+    """Of the handover's routes, those that do not lead yet where writing has gone."""
+    found = []
+    for route in Circle(tuple(routes), record.entities).to_follow(record.to):
+        if route.name in record.routes:
+            evidence = {
+                **record.evidence.get(route.name, {}),
+                "epoch": record.epoch,
+                "entities": list(record.entities),
+                "heard": dict(record.fenced),
+            }
+            after = Position(record.to)
+            found.append(Move(route.name, Verb.HANDOVER, position(route), after, record.who, record.because, evidence))
+    return found

