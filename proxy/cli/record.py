@@ -1,6 +1,7 @@
 """`strangler record`: write what the running server is asked, and answers, into a capture."""
 
 import sys
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -82,7 +83,7 @@ def command(
     limits = CaptureLimits(file_bytes=max_size, files=files)
     until = Until(max_count, lasting.total_seconds() if lasting else None)
     with reporting_failures(), progress_bar("recording") as progress:
-        lines = find_console(config, console).record(order)
+        lines = _told(find_console(config, console).record(order), output)
         state = write_capture(
             lines, output, limits, redaction, until, say=lambda line: click.echo(line, err=True), progress=progress
         )
@@ -91,3 +92,11 @@ def command(
         missing = ", ".join(f"{count:,} {reason.replace('_', ' ')}" for reason, count in sorted(state.lost.items()))
         click.echo(f"left out: {missing}", err=True)
     sys.exit(3 if state.ended == "server" else 0)
+
+
+def _told(lines: Iterator[dict[str, Any]], output: Path) -> Iterator[dict[str, Any]]:
+    """The same lines; says that it goes on, as soon as it does."""
+    for number, line in enumerate(lines):
+        if number == 0:
+            click.echo(f"recording into {output}; Ctrl-C ends it", err=True)
+        yield line

@@ -130,6 +130,7 @@ def test_there_is_one_recording_at_a_time_and_ctrl_c_ends_it_well(server):
     assert not (server.folder / "second.jsonl").exists()
     process.send_signal(signal.SIGINT)
     assert process.wait() == 0
+    assert "recording into first.jsonl; Ctrl-C ends it" in process.output
     assert "first.jsonl: 0 exchanges (stopped)" in process.output
 
 
