@@ -30,7 +30,7 @@ brokers: install ## the buses' contract on every broker there is, also on the on
 	BROKERS=all $(BIN)/python -m pytest tests/integration/test_bus_kafka.py tests/integration/test_bus_crashes.py tests/e2e/test_demo.py
 
 chaos: install ## the whole shop under fire: processes killed for minutes on end. SEED=n repeats what was drawn
-	CHAOS=1 CHAOS_SEED=$(SEED) $(BIN)/python -m pytest -s tests/chaos $(if $(ONLY),-k $(ONLY))
+	CHAOS=1 CHAOS_SEED=$(SEED) $(BIN)/python -m pytest -s -o faulthandler_timeout=3600 tests/chaos $(if $(ONLY),-k $(ONLY))
 
 applications: install ## httpbin and Wagtail, direct and behind the proxy, compared over a crawl (a minute; own environment)
 	$(BIN)/python scripts/compare_real_applications.py
