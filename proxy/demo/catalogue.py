@@ -79,6 +79,7 @@ def _compared(scene: Scene) -> int:
 def _wait_for_step(scene: Scene, path: str) -> None:
     """Until the rollout has raised the weight, and every customer has been answered since."""
     scene.wait_until("the rollout takes its next step", LAST_STEP, lambda: scene.console.rollout(ROUTE).get("weight"))
+    scene.wait_until("the rollout tells of it", True, lambda: bool(scene.console.rollout(ROUTE)["notes"]))
     note = scene.console.rollout(ROUTE)["notes"][-1]
     page.line(f"The rollout: {note['did']}: {note['why']}")
     scene.take()
