@@ -72,7 +72,7 @@ def test_a_second_signal_does_not_wait(upstream: NamedUpstream, tmp_path: Path) 
         assert statuses == [0]
 
 
-def test_nothing_is_left_behind_but_the_token_and_the_key_of_pins(upstream: NamedUpstream, tmp_path: Path) -> None:
+def test_nothing_is_left_behind_but_what_the_next_start_needs(upstream: NamedUpstream, tmp_path: Path) -> None:
     with tempfile.TemporaryDirectory() as short:  # a socket's path must be
         runtime = Path(short)
         environ = {"RUNTIME_DIRECTORY": short}
@@ -82,7 +82,7 @@ def test_nothing_is_left_behind_but_the_token_and_the_key_of_pins(upstream: Name
             token = server.token
             server.process.stop()
         assert list(runtime.iterdir()) == []
-    assert {path.name for path in (tmp_path / ".strangler").iterdir()} == {"token", "pin.key"}
+    assert {path.name for path in (tmp_path / ".strangler").iterdir()} == {"token", "pin.key", "handovers.lock"}
     assert token not in server.process.output
 
 

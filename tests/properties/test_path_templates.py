@@ -52,7 +52,7 @@ def test_a_table_is_bounded_whatever_is_asked() -> None:
         product = f"{letters[number % 26]}{letters[number // 26 % 26]}bot"
         raw = f"\r\nUser-Agent: {product}/1".encode()
         head = SimpleNamespace(method="GET", path=f"/{words}", fields=SimpleNamespace(raw=raw))
-        plan = SimpleNamespace(stats=stats[number % 40], quiet=False)
+        plan = SimpleNamespace(stats=stats[number % 40], quiet=False, decision=SimpleNamespace(side="legacy"))
         origin = SimpleNamespace(seen=None)
         traffic.observe(SimpleNamespace(head=head, plan=plan, origin=origin, status=200))  # type: ignore[arg-type]
         asked += 1
