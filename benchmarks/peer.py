@@ -27,6 +27,7 @@ class Setup:
     access_log: bool = False
     routes: int = 200  # read only by proxies of ours; the others know two prefixes and a default
     guarded: bool = False  # likewise
+    canary: bool = False  # likewise
 
 
 @dataclass(frozen=True, slots=True)

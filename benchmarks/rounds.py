@@ -111,6 +111,7 @@ def serving(contender: Contender, ground: Ground, folder_name: str) -> Iterator[
         access_log=contender.access_log,
         routes=contender.routes,
         guarded=contender.guarded,
+        canary=contender.canary,
     )
     command = PEERS[contender.peer].launch(setup)
     log = folder / "output.log"

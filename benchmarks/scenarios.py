@@ -51,7 +51,8 @@ class Contender:
     peer: str
     routes: int = 200
     access_log: bool = False
-    guarded: bool = False  # ours only: two endpoints, breaker, bulkhead and retries
+    guarded: bool = False  # ours only: two endpoints, breaker, bulkhead and retries; other routes at canary or writing
+    canary: bool = False  # ours only: the measured route at canary, half of the users on either side
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,13 +87,14 @@ SCENARIOS = {
         Scenario("get1k_c64_log", "GET, 1 KiB answers, 64 connections, access logs on", Load(GET_1K), access_log=True),
         Scenario(
             "guarded",
-            "GET, 1 KiB answers, 64 connections, requests alike, without and with breaker, bulkhead, retries and two"
-            " endpoints to choose from",
+            "GET, 1 KiB answers, 64 connections, requests alike, without and with breaker, bulkhead, retries, two"
+            " endpoints to choose from, routes at canary and writes that may be handed over; and at canary itself",
             Load(GET_1K, visitors=1),
             contenders=(
                 Contender("nginx", "nginx"),
                 Contender("engine", "engine"),
                 Contender("engine, guarded", "engine", guarded=True),
+                Contender("engine, guarded, at canary", "engine", guarded=True, canary=True),
             ),
         ),
         Scenario(

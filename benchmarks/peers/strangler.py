@@ -16,6 +16,7 @@ from benchmarks.processes import free_port
 
 PATTERNS = ("/api/area{n}/**", "/api/area{n}/{{id}}", "/pages/area{n}", "/shop/area{n}/{{id}}/lines/{{line}}")
 
+SYNC = {"path": "/internal/sync", "token": "of-a-benchmark"}
 GUARDS: dict[str, Any] = {"breaker": {}, "bulkhead": {"max_in_flight": 200, "queue": 400}, "retry": {"attempts": 2}}
 
 
@@ -24,15 +25,27 @@ def configuration(setup: Setup) -> dict[str, Any]:
     upstream: dict[str, Any] = {"url": f"http://{setup.upstream}"}
     if setup.guarded:
         _, port = setup.upstream.rsplit(":", 1)
-        upstream = {"targets": [f"http://127.0.0.1:{port}", f"http://127.0.0.2:{port}"], **GUARDS}
+        upstream = {"targets": [f"http://127.0.0.1:{port}", f"http://127.0.0.2:{port}"], **GUARDS, "sync": SYNC}
     return {
         "version": 1,
         "listen": {"public": f"127.0.0.1:{setup.port}", "console": f"127.0.0.1:{free_port()}"},
         "upstreams": {"monolith": upstream, "products": upstream, "orders": upstream},
         "defaults": {"legacy": "monolith"},
         "log": {"access": "on" if setup.access_log else "off"},
-        "routes": routes(setup.routes),
+        "routes": [moving(route, setup) for route in routes(setup.routes)],
     }
+
+
+def moving(route: dict[str, Any], setup: Setup) -> dict[str, Any]:
+    """The route on its way, where the set-up says so: one of ten at canary, and the one that writes."""
+    name = route["name"]
+    if setup.canary and name == "products":
+        return {**route, "stage": "canary", "canary": {"weight": "50%"}, "shadow": {"sample": "0.01%"}}
+    if setup.guarded and name.endswith("0"):
+        return {**route, "stage": "canary", "canary": {"weight": "25%"}, "group": "catalogue"}
+    if setup.guarded and name == "orders":
+        return {**route, "writes": {"entities": ["order"]}, "group": "catalogue"}
+    return route
 
 
 def routes(count: int) -> list[dict[str, Any]]:
