@@ -92,8 +92,8 @@ async def test_ten_thousand_events_and_a_consumer_that_is_killed(url: str, tmp_p
             consumer.stop()
     await bus.close()
     assert effects.in_order() == {f"k{n}": [m.id for m in published if m.key == f"k{n}"] for n in range(KEYS)}
-    # What is handled between two commits comes again; in Kafka also what is handled before a rebalance is heard of, which
-    # takes as long as the machine is busy.
+    # What is handled between two commits comes again; in Kafka also what is handled before a rebalance is heard of,
+    # and that takes the longer the busier the machine is.
     print(f"handled again: {effects.repeats()}")
     assert effects.repeats() <= (10_000 if url.startswith("kafka:") else 500)
     effects.close()
