@@ -60,9 +60,12 @@ def of_group(snapshot: Snapshot, group: str, verb: Verb) -> Chosen:
 
 
 def everything_out(snapshot: Snapshot) -> Chosen:
-    """Every route that is not with the monolith, nor retired."""
+    """Every route that is not with the monolith, nor retired; but for composed answers, which it has not got."""
     out = [route for route in snapshot.routes if route.stage not in (Stage.LEGACY, Stage.RETIRED)]
-    return Chosen(tuple(out))
+    composed = [
+        Left(route.name, "is composed of services' answers: the monolith has none") for route in out if route.aggregate
+    ]
+    return Chosen(tuple(route for route in out if not route.aggregate), tuple(composed))
 
 
 def _forward(routes: Sequence[Route]) -> list[Route]:

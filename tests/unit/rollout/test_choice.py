@@ -73,3 +73,14 @@ def test_names_that_are_not_there_are_told_with_their_neighbours() -> None:
 def test_everything_is_what_is_neither_with_the_monolith_nor_retired() -> None:
     snapshot = group(a="legacy", b="shadow", c="canary", d="cutover writes", e="retired")
     assert [route.name for route in everything_out(snapshot).routes] == ["b", "c", "d"]
+
+
+def test_a_composed_answer_stays_because_the_monolith_has_none() -> None:
+    snapshot = load(
+        BASE
+        + "routes:\n  - { name: page, match: GET /page, to: orders, stage: cutover }\n"
+        + "  - { name: summary, match: GET /summary, aggregate: { order: { from: orders, get: /order } } }\n"
+    )
+    found = everything_out(snapshot)
+    assert [route.name for route in found.routes] == ["page"]
+    assert [each.route for each in found.left] == ["summary"]
