@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+from pathlib import Path
 
 import pytest
 
@@ -10,8 +11,16 @@ from tests.support.messages import EndedError
 from tests.support.raw_upstream import OK, UpstreamConnection
 
 MIB = 1 << 20
-BUFFERED_AT_MOST = 24 * MIB
-"""Kernel socket buffers on loopback grow to some 6 MiB each, four of them on the way; the rest would be ours."""
+
+
+def _grown_to(buffer: str) -> int:
+    """The bytes to which the kernel lets one `tcp_rmem` or `tcp_wmem` grow by itself."""
+    return int(Path("/proc/sys/net/ipv4", buffer).read_text().split()[2])
+
+
+BUFFERED_AT_MOST = _grown_to("tcp_rmem") + 2 * _grown_to("tcp_wmem") + 4 * MIB
+"""The buffers of both senders and the gateway's receiving one grow; that of an end which does not read does not."""
+SENT = 2 * BUFFERED_AT_MOST // MIB * MIB
 
 
 @requires("WHATWG HTML §9.2", "RFC 9112 §7.1")
@@ -194,9 +203,9 @@ async def test_slow_reader_holds_the_upstream_back(gateway: Gateway) -> None:
 
     async def script(upstream: UpstreamConnection) -> None:
         await upstream.read_request()
-        await upstream.send(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % (128 * MIB))
+        await upstream.send(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % SENT)
         block = bytes(65_536)
-        for _ in range(128 * 16):
+        for _ in range(SENT // len(block)):
             await upstream.send(block)
             sent[0] += len(block)
 
@@ -209,10 +218,10 @@ async def test_slow_reader_holds_the_upstream_back(gateway: Gateway) -> None:
     stopped = await still(sent)
     assert 0 < stopped < BUFFERED_AT_MOST
     answer.read.content.clear()
-    left = 128 * MIB
+    left = SENT
     while left:
         left -= len(await client.read_some(most=MIB))
-    assert sent[0] == 128 * MIB
+    assert sent[0] == SENT
 
 
 @ours
@@ -220,14 +229,14 @@ async def test_slow_reader_holds_the_upstream_back(gateway: Gateway) -> None:
 async def test_slow_upstream_holds_the_client_back(gateway: Gateway) -> None:
     async def script(upstream: UpstreamConnection) -> None:
         await go_on.wait()
-        left = 64 * MIB
+        left = SENT
         while left:
             left -= len(await upstream.read_some(most=MIB))
         await upstream.send(OK)
 
     async def upload() -> None:
         block = bytes(65_536)
-        for _ in range(64 * 16):
+        for _ in range(SENT // len(block)):
             await client.send(block)
             sent[0] += len(block)
 
@@ -235,13 +244,13 @@ async def test_slow_upstream_holds_the_client_back(gateway: Gateway) -> None:
     sent = [0]
     gateway.upstream.runs(script)
     client = await gateway.connect()
-    await client.send(gateway.request("POST", "", f"Content-Length: {64 * MIB}", via="/heavy"))
-    uploading = asyncio.create_task(upload())
-    await gateway.upstream.received()
-    stopped = await still(sent)
-    assert 0 < stopped < BUFFERED_AT_MOST
-    go_on.set()
-    await uploading
+    await client.send(gateway.request("POST", "", f"Content-Length: {SENT}", via="/heavy"))
+    async with asyncio.TaskGroup() as uploading:
+        uploading.create_task(upload())
+        await gateway.upstream.received()
+        stopped = await still(sent)
+        assert 0 < stopped < BUFFERED_AT_MOST
+        go_on.set()
     assert (await client.read_answer()).status == 200
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from tests.conformance.case import Gateway, assert_problem, ours, requires, wire
 from tests.conformance.engines import IDLE_TIMEOUT
-from tests.conformance.test_streaming import BUFFERED_AT_MOST, still
+from tests.conformance.test_streaming import BUFFERED_AT_MOST, SENT, still
 from tests.support.messages import EndedError
 from tests.support.raw_client import Answer, RawClient
 from tests.support.raw_upstream import OK, Script, UpstreamConnection
@@ -449,7 +449,7 @@ async def test_slow_end_of_a_tunnel_holds_the_other_back(gateway: Gateway) -> No
     sent = [0]
 
     async def script(upstream: UpstreamConnection) -> None:
-        for _ in range(2048):
+        for _ in range(SENT // 65_536):
             await upstream.send(bytes(65_536))
             sent[0] += 65_536
 
