@@ -15,6 +15,7 @@ from typing import Final, cast
 
 from proxy.forwarding.exchange import Exchange
 from proxy.forwarding.forwarder import Forwarder
+from proxy.forwarding.outbox import Sender
 from proxy.forwarding.tunnel import Tunnel
 from proxy.wire.refusal import Refusal
 
@@ -55,6 +56,7 @@ class ClientSocket(asyncio.Protocol, ABC):
     """The socket's side of a client connection."""
 
     transport: asyncio.Transport
+    _sender: Sender
 
     def __init__(self, forwarder: Forwarder) -> None:
         self.forwarder = forwarder
@@ -137,11 +139,13 @@ class ClientSocket(asyncio.Protocol, ABC):
         if not self.transport.can_write_eof():
             self._close()
             return
+        self._sender.flush()
         self._leave(LINGER_SECONDS + self._flush_seconds())
         self.transport.write_eof()
         self.resume_reading()
 
     def _close(self) -> None:
+        self._sender.flush()
         # A TLS client may never answer our goodbye, and what waits to be read has its time in any case.
         self._leave(LINGER_SECONDS + self._flush_seconds())
         self.transport.close()

@@ -105,7 +105,7 @@ class Exchange(Tries):
         if self.connection is not None:
             self._first = b""  # from here on nothing can be repeated
             if data:
-                self.connection.transport.write(data)
+                self.connection.send(data)
             if last and self.phase is REQUEST:
                 self.phase = RESPONSE
         elif self._held is not None:

@@ -22,6 +22,7 @@ from proxy.forwarding.leaving import Leaving
 from proxy.forwarding.limits import Limiters
 from proxy.forwarding.mirror import Mirrors
 from proxy.forwarding.origin import Origin
+from proxy.forwarding.outbox import Outbox
 from proxy.forwarding.outcome import Outcome
 from proxy.forwarding.pair import Watched
 from proxy.forwarding.plan import Active, Plan, activate, held_plan
@@ -35,6 +36,7 @@ from proxy.forwarding.upstream import PARSER as RESPONSE_PARSER
 from proxy.observability.access_log import AccessLog
 from proxy.observability.counters import Counters
 from proxy.observability.tracing import IdSource, is_request_id
+from proxy.routing.claim import CompiledRoute
 from proxy.routing.decision import Side, decide
 from proxy.routing.reserved import MAYBE_INTERNAL, is_internal
 from proxy.routing.table import RouteTable, compile_table
@@ -87,6 +89,7 @@ class Forwarder:
         self.now = self.monotonic()
         self.date_line = b""
         self.draining = False
+        self.outbox = Outbox()
         self.in_flight: set[Exchange] = set()
         self.clients: set[Sweepable] = set()
         self._told: dict[tuple[str, Outcome], tuple[float, int]] = {}  # what was logged when, and how often not
@@ -143,19 +146,27 @@ class Forwarder:
 
     def open(self, head: RequestHead, client: Client, origin: Origin) -> Exchange:
         """Decide where a request goes. The exchange has a plan and has sent nothing yet. Raises Refusal."""
-        fields = head.fields
-        if head is origin.head and self.recorder is None:
-            exchange = Exchange(self, client, head, origin.plan, origin, self.monotonic())
-            exchange.trace = fields.trace or self.ids.begin_trace()
-            exchange.request_id = self.ids.fresh()
-            return exchange
-        active = origin.active
-        extras = fields.extras
-        if extras is not NO_EXTRAS or head.path.startswith(MAYBE_INTERNAL):
-            _refuse_internal(head)
-            refuse_unserved(head)
+        plan: Plan | None = origin.plan
+        if head is not origin.head or plan is None or self.recorder is not None:
+            active, has_extras = origin.active, head.fields.extras is not NO_EXTRAS
+            if has_extras or head.path.startswith(MAYBE_INTERNAL):
+                _refuse_internal(head)
+                refuse_unserved(head)
+            claim = active.table.match(head)
+            plan = active.plain.get(id(claim))
+            if plan is None or has_extras or origin.may_choose or self.recorder is not None:
+                return self._open_special(head, client, origin, claim)
+            origin.head, origin.plan = head, plan
+        exchange = Exchange(self, client, head, plan, origin, self.monotonic())
+        exchange.trace = head.fields.trace or self.ids.begin_trace()
+        exchange.request_id = self.ids.fresh()
+        return exchange
+
+    def _open_special(self, head: RequestHead, client: Client, origin: Origin, claim: CompiledRoute | None) -> Exchange:
+        """As `open`, where more than the route decides, or more than forwarding is to be done."""
+        active, extras, visit = origin.active, head.fields.extras, None
         steers = active.steerable and origin.may_steer(head)
-        claim, wish, visit = active.table.match(head), _wish(head) if steers else None, None
+        wish = _wish(head) if steers else None
         if claim is None:
             plan = active.default
         elif claim.split is None:
@@ -168,7 +179,7 @@ class Forwarder:
             visit.pinning = plan.pinning
         make = Exchange if plan.mirror is None and self.recorder is None else Watched
         exchange = make(self, client, head, plan, origin, self.monotonic())
-        exchange.trace = fields.trace or self.ids.begin_trace()
+        exchange.trace = head.fields.trace or self.ids.begin_trace()
         if origin.trusted and is_request_id(extras.request_id):
             exchange.request_id = extras.request_id
         else:
@@ -186,11 +197,6 @@ class Forwarder:
             exchange.limited = limiter.wait(head, origin, exchange.started)
         if budget is not None and not exchange.limited:
             budget.record_request(exchange.started)
-        if (
-            extras is NO_EXTRAS and not steers and visit is None
-            and plan.mirror is None and limiter is None and budget is None
-        ):  # fmt: skip
-            origin.head, origin.plan = head, plan
         return exchange
 
     def find_hold(self, head: RequestHead) -> tuple[str, Line] | None:
@@ -273,7 +279,7 @@ class Forwarder:
         self.counters.gauges.upstream_idle = sum(pool.idle for pool in self._upstreams.pools())
         self.counters.gauges.paths_remembered = self.active.table.remembered
         self.counters.traffic_other = self.traffic.other
-        self.counters.table_resets = self.parser.table.resets + RESPONSE_PARSER.table.resets
+        self.counters.table_resets = self.parser.table.resets + self.parser.shapes.resets + RESPONSE_PARSER.table.resets
         if self.access_log is not None:
             self.counters.log_lines_dropped = self.access_log.dropped
         counted = self.counters.export()

@@ -13,7 +13,7 @@ class Origin:
     """
 
     head: RequestHead | None = None
-    plan: Plan
+    plan: Plan | None = None
     seen: Seen | None = None
 
     def __init__(self, active: Active, peer: str, scheme: str) -> None:
@@ -21,6 +21,7 @@ class Origin:
         self.peer = peer
         self.scheme = scheme
         self.trusted = peer in active.trusted_proxies
+        self.may_choose = peer in active.trusted_callers  # a side, unless it speaks for others
         self._host: bytes | None = None
         self._lines = b""
 

@@ -86,6 +86,12 @@ class Plan:
     answer: LocalAnswer | None = None
     writes: WriteStats | None = None  # where the route says what it writes
 
+    @property
+    def plain(self) -> bool:
+        """Whether requests are forwarded, and nothing else is done for them or with them."""
+        budget = self.fallback.budget if self.fallback else None
+        return self.pinning is None and self.mirror is None and self.limiter is None and budget is None
+
 
 @dataclass(slots=True, eq=False)
 class Active:
@@ -95,6 +101,7 @@ class Active:
     table: RouteTable
     default: Plan
     plans: dict[int, Plan] = field(default_factory=dict)  # by id() of the decision, which the table keeps alive
+    plain: dict[int, Plan] = field(default_factory=dict)  # by id() of the claim, where nothing but the route decides
     upstream_plans: dict[str, Plan] = field(default_factory=dict)  # for parts of composed answers, by upstream
     trusted_proxies: Networks = field(default_factory=lambda: Networks(()))
     trusted_callers: Networks = field(default_factory=lambda: Networks(()))
@@ -116,11 +123,14 @@ def activate(
     groups = upstreams.take(snapshot)
     planner = _Planner(snapshot, groups, limiters, mirrors.take(snapshot), counters)
     plans = {id(decision): planner.plan(decision, claim) for claim in table.ranked for decision in claim.decisions}
+    default = planner.plan(by_default(snapshot.legacy), None)
+    normal = {id(claim): plans[id(claim.decisions.normal)] for claim in table.ranked if claim.split is None}
     return Active(
         snapshot=snapshot,
         table=table,
-        default=planner.plan(by_default(snapshot.legacy), None),
+        default=default,
         plans=plans,
+        plain={key: plan for key, plan in [*normal.items(), (id(None), default)] if plan.plain},
         upstream_plans={name: planner.plan_part(name) for name in snapshot.upstreams},
         trusted_proxies=Networks(snapshot.listen.trusted_proxies),
         trusted_callers=Networks(snapshot.listen.trusted_callers),

@@ -26,6 +26,7 @@ from proxy.forwarding.files import REFUSED_AT_ONCE
 from proxy.forwarding.forwarder import Forwarder
 from proxy.forwarding.held import HeldClient
 from proxy.forwarding.origin import Origin
+from proxy.forwarding.outbox import Sender
 from proxy.forwarding.outcome import Outcome
 from proxy.forwarding.render import render_answer, render_local, render_switch
 from proxy.forwarding.tunnel import Tunnel
@@ -66,6 +67,7 @@ class ClientConnection(HeldClient):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)
         self.transport.set_write_buffer_limits(high=HIGH_WATER_BYTES)
+        self._sender = Sender(self.transport, self.forwarder.outbox)
         peer = transport.get_extra_info("peername")
         self._peer = peer[0] if isinstance(peer, tuple) else "127.0.0.1"  # a Unix socket's peer is this machine
         self._scheme = "https" if transport.get_extra_info("ssl_object") else "http"
@@ -233,10 +235,15 @@ class ClientConnection(HeldClient):
         if self.forwarder.holding is not None and self._must_wait(head):
             return
         exchange = self._open(head)
-        body = self._body = RequestBody(head, exchange.plan.body_bytes)
         self._empty_lines = 0
-        self.state = BODY
         data, self._pending = self._pending, b""
+        if len(data) == head.fields.content_length and len(data) <= exchange.plan.body_bytes:
+            self.state = ANSWER  # all of it, and nothing else, is there already
+            self.exchange = exchange
+            exchange.start(data, True)
+            return
+        body = self._body = RequestBody(head, exchange.plan.body_bytes)
+        self.state = BODY
         first = body.take(data) if data else b""
         self.exchange = exchange
         if body.done:
@@ -280,13 +287,17 @@ class ClientConnection(HeldClient):
     # writing answers
 
     def send_interim(self, head: ResponseHead) -> None:
-        self.transport.write(b"\r\n".join((head.status_line, *head.lines, b"", b"")))
+        self._sender.send(b"\r\n".join((head.status_line, *head.lines, b"", b"")))
 
     def send_head(self, exchange: Exchange, head: ResponseHead, body: Body, data: bytes, last: bool) -> None:
         delimited = body is LENGTH or body is NO_BODY
         if delimited and exchange.request_done and self.http11 and not self._close_after and not self.draining:
             self._chunked = False
-            self.transport.write(render_answer(exchange, head, data))
+            answer = render_answer(exchange, head, data)
+            if last and not self._pending:
+                self._sender.send_soon(answer)
+            else:  # before a request that waits is begun, it must be known whether the client reads
+                self._sender.send(answer)
         else:
             self._send_unusual_head(exchange, head, data, last, delimited)
         if last:
@@ -308,20 +319,20 @@ class ClientConnection(HeldClient):
             fields += b"\r\nConnection: close"
         elif not self.http11:
             fields += b"\r\nConnection: keep-alive"
-        self.transport.write(render_answer(exchange, head, data, fields))
+        self._sender.send(render_answer(exchange, head, data, fields))
 
     def send_data(self, data: bytes, last: bool) -> None:
         if self._chunked:
             data = (encode_chunk(data) if data else b"") + (LAST_CHUNK if last else b"")
         if data:
-            self.transport.write(data)
+            self._sender.send(data)
         if last:
             self._end_answer()
 
     def send_local(self, exchange: Exchange, answer: LocalAnswer) -> None:
         if self.state is BODY or (self.draining and not self._pending):
             self._close_after = True
-        self.transport.write(
+        self._sender.send(
             render_local(
                 answer, exchange.request_id, self.forwarder.date_line,
                 close=self._close_after, http11=self.http11, body=exchange.method != "HEAD",
@@ -337,7 +348,7 @@ class ClientConnection(HeldClient):
     def _refuse(self, refusal: Refusal) -> None:
         """Answer what no exchange was made for. What stands behind a bad head cannot be told, so this is the end."""
         answer, request_id = self.forwarder.refuse(refusal, self._peer)
-        self.transport.write(
+        self._sender.send(
             render_local(answer, request_id, self.forwarder.date_line, close=True, http11=True, body=True)
         )
         self._linger()
@@ -369,7 +380,7 @@ class ClientConnection(HeldClient):
     def switch(self, exchange: Exchange, upstream: UpstreamConnection, head: ResponseHead, data: bytes) -> None:
         """Send the 101 and become a tunnel."""
         self.state = TUNNEL
-        self.transport.write(render_switch(exchange, head) + data)
+        self._sender.send(render_switch(exchange, head) + data)
         early, self._pending, self._unread = self._pending + self._unread, b"", b""
         gauges = self.forwarder.counters.gauges
         gauges.tunnels += 1

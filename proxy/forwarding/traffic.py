@@ -91,10 +91,10 @@ class Traffic:
 
     def _observe_another(self, exchange: Exchange, seen: Seen | None) -> None:
         head, stats, status = exchange.head, exchange.plan.stats, exchange.status
-        if seen is not None and seen.stats is stats and seen.head.fields is head.fields:
-            group = seen.group
-        else:
-            group = self._group(stats, head)
+        product = product_of(head.fields.raw)
+        group = seen.group if seen is not None else None
+        if group is None or group.stats is not stats or group.product != product or group.method != head.method:
+            group = self._group(stats, head.method, product)
         place, known = head.path, group.paths
         before, _, last = place.rpartition("/")
         if is_id(last):  # then the row is that of any other id there
@@ -111,9 +111,8 @@ class Traffic:
         else:
             exchange.origin.seen = Seen(head, group, classes)
 
-    def _group(self, stats: RouteStats, head: RequestHead) -> Group:
-        method = head.method if head.method in METHODS else OTHER
-        key = (stats, method, self._admitted(product_of(head.fields.raw)))
+    def _group(self, stats: RouteStats, method: str, product: str) -> Group:
+        key = (stats, method if method in METHODS else OTHER, self._admitted(product))
         group = self._groups.get(key)
         if group is None:
             if len(self._groups) >= MAX_GROUPS:

@@ -12,6 +12,7 @@ import os
 import socket
 from typing import TYPE_CHECKING, Final, Protocol, cast
 
+from proxy.forwarding.outbox import Sender
 from proxy.wire.fields import BARE_LF
 from proxy.wire.framing import BadChunk, ChunkedDecoder
 from proxy.wire.refusal import BadAnswer
@@ -109,6 +110,7 @@ class UpstreamConnection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)
+        self._sender = Sender(self.transport, self.pool.outbox)
 
     def data_received(self, data: bytes) -> None:
         body = self._body
@@ -174,7 +176,11 @@ class UpstreamConnection(asyncio.Protocol):
         self.receiver = receiver
         self._body = None
         self._interim = 0
-        self.transport.write(request)
+        self._sender.send_soon(request)
+
+    def send(self, data: bytes) -> None:
+        """More of the request."""
+        self._sender.send(data)
 
     def end(self, reusable: bool, now: float) -> None:
         """The exchange is over. The connection goes back to the pool, or is closed."""

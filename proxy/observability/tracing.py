@@ -10,9 +10,9 @@ from collections.abc import Callable
 
 from proxy import clock
 
-_IDS = rb"-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}"
+IDS = rb"-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}"
 # Version 00 ends with the flags; a higher version may have more behind a dash; ff is none.
-_TRACEPARENT = re.compile(rb"00" + _IDS + rb"|(?!00|ff)[0-9a-f]{2}" + _IDS + rb"(?:-.*)?")
+_TRACEPARENT = re.compile(rb"00" + IDS + rb"|(?!00|ff)[0-9a-f]{2}" + IDS + rb"(?:-.*)?")
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._\-]{1,128}")
 
 
@@ -34,7 +34,7 @@ class IdSource:
 
     def begin_trace(self) -> bytes:
         """The field line of a new trace, with a leading CRLF."""
-        return b"".join((_LINE, b"00-", self.fresh(), b"-", self.fresh()[:16], b"-01"))
+        return b"".join((TRACEPARENT_LINE, b"00-", self.fresh(), b"-", self.fresh()[:16], b"-01"))
 
 
 def is_request_id(value: bytes) -> bool:
@@ -49,13 +49,14 @@ def continue_trace(traceparent: bytes, tracestate: tuple[bytes, ...]) -> bytes:
     """
     if not _TRACEPARENT.fullmatch(traceparent):
         return b""
-    return _LINE + b"\r\n".join((traceparent, *tracestate))
+    line = TRACEPARENT_LINE + traceparent
+    return b"\r\n".join((line, *tracestate)) if tracestate else line
 
 
-_LINE = b"\r\ntraceparent: "
+TRACEPARENT_LINE = b"\r\ntraceparent: "
 
 
 def trace_id(lines: bytes) -> str:
     """The trace id in what `begin_trace` or `continue_trace` gave."""
-    at = len(_LINE) + 3
+    at = len(TRACEPARENT_LINE) + 3
     return lines[at : at + 32].decode("ascii")

@@ -88,6 +88,11 @@ class LineTable:
         self._is_plain = self._plain.__contains__
         self.resets = 0
 
+    def meaning(self, name: bytes) -> Fate | Read:
+        """What a field's name, as spelled, means by itself, or how its values are read."""
+        known = self._names.get(name)
+        return known[0] if known else self._classify(name.lower())
+
     def unusual(self, lines: list[bytes]) -> list[bytes]:
         """Those of the lines that are not known to simply pass, in order."""
         return list(filterfalse(self._is_plain, lines))

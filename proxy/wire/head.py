@@ -4,12 +4,17 @@ Only `proxy.wire.request` makes one. Field lines stay bytes in the client's orde
 once they are read: the next head of a connection may share them.
 """
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from proxy.wire.fields import Field
+
+if TYPE_CHECKING:
+    from proxy.wire.shape import Shape
 
 SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 """Methods that change nothing (RFC 9110 section 9.2.1); whatever else there is may be a write."""
@@ -39,13 +44,15 @@ class RequestFields:
     """
 
     __slots__ = (
-        "block", "chunked", "content_length", "extras", "host", "host_line", "host_value", "lines", "lowered",
-        "raw", "trace", "traceparent",
+        "_lines", "block", "chunked", "content_length", "extras", "host", "host_line", "host_value", "lowered",
+        "misses", "raw", "shape", "trace", "traceparent",
     )  # fmt: skip
 
-    def __init__(self, raw: bytes, lines: list[bytes]) -> None:
+    def __init__(self, raw: bytes, lines: list[bytes] | None = None) -> None:
         self.raw = raw  # as sent, each line with a leading CRLF
-        self.lines = lines
+        self._lines = lines  # None: as in the block
+        self.shape: Shape | None = None  # by which they, and others after them, are read in one step
+        self.misses = 0  # of the heads before it on its connection, how many were not
         self.block = b""  # the lines to forward, each with a leading CRLF
         self.lowered = b""  # the block in lower case, once somebody has looked for a name in it
         self.host = ""
@@ -54,6 +61,16 @@ class RequestFields:
         self.content_length: int | None = None
         self.chunked = False
         self.extras = NO_EXTRAS
+
+    @property
+    def lines(self) -> list[bytes]:
+        if self._lines is None:
+            self._lines = self.block.split(b"\r\n")[1:]
+        return self._lines
+
+    @lines.setter
+    def lines(self, lines: list[bytes]) -> None:
+        self._lines = lines
 
     def replace(self, old: bytes, new: bytes) -> None:
         self.lines[self.lines.index(old)] = new

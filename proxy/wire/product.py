@@ -5,6 +5,7 @@ that is none: whatever a client writes there is kept, so it must be short and mu
 """
 
 import re
+from functools import lru_cache
 from typing import Final
 
 from proxy.wire.path_template import is_word
@@ -15,9 +16,11 @@ NONE: Final = "-"
 MAX_PRODUCTS: Final = 50
 """Told apart in one table."""
 
+LONGEST: Final = 40  # bytes that are looked at: space, a product, and what ends it
+
 _SPELLED: Final = (b"\r\nUser-Agent:", b"\r\nuser-agent:")
 _ANY_CASE = re.compile(rb"\r\nuser-agent:", re.IGNORECASE)
-_PRODUCT = re.compile(rb"[ \t]*([A-Za-z][A-Za-z0-9._-]{0,31})(?=[/ \t;(\r]|\Z)")
+_PRODUCT = re.compile(rb"[ \t]{0,7}([A-Za-z][A-Za-z0-9._-]{0,31})(?=[/ \t;(\r]|\Z)")
 
 
 def product_of(block: bytes) -> str:
@@ -32,7 +35,13 @@ def product_of(block: bytes) -> str:
         if found is None:
             return NONE
         at = found.end()
-    match = _PRODUCT.match(block, at)
+    return _first_product(block[at : at + LONGEST])
+
+
+@lru_cache(maxsize=256)
+def _first_product(value: bytes) -> str:
+    """What the beginning of a value names, and perhaps of what stands behind it. Programs are few."""
+    match = _PRODUCT.match(value)
     if match is None:
         return NONE
     product = match[1].decode("ascii")

@@ -25,6 +25,7 @@ from proxy.wire.head import NO_EXTRAS, Extras, RequestFields, RequestHead
 from proxy.wire.host import parse_host
 from proxy.wire.path import BadTarget, normalise, refuse_bad_query, split_target
 from proxy.wire.refusal import Refusal, bad_head
+from proxy.wire.shape import Shapes
 
 MAX_FIELDS: Final = 256
 """Field lines of one head. nginx has no limit, Apache 100, Envoy 100."""
@@ -113,6 +114,7 @@ class RequestParser:
 
     def __init__(self, *, allow_encoded_slash: bool = False) -> None:
         self.table = LineTable(classify)
+        self.shapes = Shapes(self.table)
         self.allow_encoded_slash = allow_encoded_slash
 
     def parse(self, block: bytes, previous: RequestHead | None = None) -> RequestHead:
@@ -135,11 +137,26 @@ class RequestParser:
         )
         head.block = block
         raw = block[match.end() :]
-        if previous is not None and raw == previous.fields.raw and _alike(head, previous):
+        if previous is None:
+            head.fields = self._read_fields(head, raw)
+        elif raw == previous.fields.raw and _alike(head, previous):
             head.fields = previous.fields
         else:
-            head.fields = self._read_fields(head, raw)
+            head.fields = self._read_by_shape(head, raw, previous.fields)
         return head
+
+    def _read_by_shape(self, head: RequestHead, raw: bytes, before: RequestFields) -> RequestFields:
+        """The fields of a head that mostly looks like the one before it on its connection."""
+        if before.shape is not None and head.http11:
+            fields = before.shape.read(raw)
+            if fields is not None:
+                fields.misses = before.misses
+                return fields
+        fields = self._read_fields(head, raw)
+        misses = fields.misses = before.misses + 1
+        if misses & (misses - 1) == 0 and head.http11:  # rarer and rarer, where it is of no use
+            fields.shape = self.shapes.find(fields)
+        return fields
 
     def _parse_unusual(self, block: bytes) -> RequestHead:
         line, crlf, rest = block.partition(b"\r\n")
@@ -257,6 +274,8 @@ def _note(head: RequestHead, fields: RequestFields, field: Field, line: bytes) -
     elif name == "expect":
         if not head.http11:  # RFC 9110 section 10.1.1
             fields.lines.remove(line)
+    elif name == "connection" and head.http11 and field.parsed == (b"keep-alive",):
+        fields.lines.remove(line)  # as HTTP/1.1 does in any case
     else:
         if fields.extras is NO_EXTRAS:
             fields.extras = Extras()

@@ -7,7 +7,7 @@ from proxy.forwarding.pool import FRESH_SECONDS, IDLE_SECONDS, MAX_IDLE, Endpoin
 from proxy.forwarding.upstream import UpstreamConnection
 from proxy.observability.counters import Counters
 from tests.support.wire_text import answer
-from tests.unit.forwarding.upstream_side import Receiver, Transport
+from tests.unit.forwarding.upstream_side import AtOnce, Receiver, Transport
 
 SYSTEM_TLS = UpstreamTls()
 
@@ -20,6 +20,7 @@ class Shelf:
         self.counters = Counters()
         key = EndpointKey(Endpoint(scheme, "svc.internal", 8103, "/base"), tls)
         self.pool = EndpointPool(key, self.counters, lambda: self.time)
+        self.pool.outbox = AtOnce()
 
     def connection(self):
         made = UpstreamConnection(self.pool)

@@ -7,11 +7,12 @@ from proxy.forwarding.pool import EndpointKey, EndpointPool
 from proxy.forwarding.upstream import MAX_INTERIM, UpstreamConnection
 from proxy.observability.counters import Counters
 from tests.support.wire_text import answer
-from tests.unit.forwarding.upstream_side import Receiver, Transport
+from tests.unit.forwarding.upstream_side import AtOnce, Receiver, Transport
 
 
 def connect(receiver=None):
     pool = EndpointPool(EndpointKey(Endpoint("http", "a", 80), UpstreamTls()), Counters(), lambda: 0.0)
+    pool.outbox = AtOnce()
     connection = UpstreamConnection(pool)
     connection.connection_made(Transport(connection))
     if receiver is not None:

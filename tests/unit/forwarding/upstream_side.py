@@ -2,6 +2,15 @@
 
 import asyncio
 
+from proxy.forwarding.outbox import Outbox
+
+
+class AtOnce(Outbox):
+    """Sends without a turn of an event loop."""
+
+    def add(self, sender):
+        sender.flush()
+
 
 class Transport(asyncio.Transport):
     def __init__(self, protocol):
@@ -16,6 +25,9 @@ class Transport(asyncio.Transport):
     def abort(self):
         self.aborted = True
         self.protocol.connection_lost(None)
+
+    def is_closing(self):
+        return self.aborted
 
     def set_protocol(self, protocol):
         self.protocol = protocol

@@ -1,0 +1,110 @@
+"""Messages of one turn of the event loop, sent together at its end."""
+
+import asyncio
+import logging
+
+import pytest
+
+from proxy.forwarding.outbox import Outbox, Sender
+from tests.support.fakes import World
+from tests.support.routing import snapshot
+from tests.support.wire_text import answer, get, read_answers
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def anyio_backend():
+    return "asyncio"
+
+
+class Transport:
+    """Notes what it is given in a list that several share."""
+
+    def __init__(self, sent, *, broken=False):
+        self.sent = sent
+        self.broken = broken
+        self.closing = False
+
+    def write(self, data):
+        if self.broken:
+            raise RuntimeError("closed")
+        self.sent.append(data)
+
+    def is_closing(self):
+        return self.closing
+
+
+async def test_whole_messages_go_out_together_in_the_order_they_came():
+    outbox, sent = Outbox(), []
+    for name in (b"a", b"b", b"c"):
+        Sender(Transport(sent), outbox).send_soon(name)
+    assert sent == []
+    await asyncio.sleep(0)
+    assert sent == [b"a", b"b", b"c"]
+
+
+async def test_each_turn_sends_its_own():
+    outbox, sent = Outbox(), []
+    sender = Sender(Transport(sent), outbox)
+    for name in (b"a", b"b"):
+        sender.send_soon(name)
+        await asyncio.sleep(0)
+    assert sent == [b"a", b"b"]
+
+
+async def test_messages_of_one_connection_are_sent_in_one_piece():
+    outbox, sent = Outbox(), []
+    sender = Sender(Transport(sent), outbox)
+    sender.send_soon(b"one ")
+    sender.send_soon(b"two")
+    await asyncio.sleep(0)
+    assert sent == [b"one two"]
+
+
+async def test_what_is_sent_at_once_goes_behind_what_waits():
+    outbox, sent = Outbox(), []
+    sender = Sender(Transport(sent), outbox)
+    sender.send_soon(b"one ")
+    sender.send(b"two")
+    assert sent == [b"one two"]
+    await asyncio.sleep(0)
+    assert sent == [b"one two"]
+
+
+async def test_nothing_is_sent_on_a_connection_that_is_closing():
+    outbox, sent = Outbox(), []
+    transport = Transport(sent)
+    Sender(transport, outbox).send_soon(b"one")
+    transport.closing = True
+    await asyncio.sleep(0)
+    assert sent == []
+
+
+async def test_a_connection_that_cannot_be_sent_on_holds_up_no_other(caplog):
+    outbox, sent = Outbox(), []
+    Sender(Transport(sent, broken=True), outbox).send_soon(b"one")
+    Sender(Transport(sent), outbox).send_soon(b"two")
+    with caplog.at_level(logging.ERROR):
+        await asyncio.sleep(0)
+    assert sent == [b"two"]
+    assert "could not be sent" in caplog.text
+
+
+def test_an_answer_that_ends_the_connection_is_sent_before_its_end():
+    with World(snapshot()) as world:
+        client = world.client()
+        client.sends(get("/1") + get("/2", "Connection: close"))
+        for body in (b"one", b"two"):
+            world.upstream.sends(answer(body=body))
+        assert [message.body for message in read_answers(client.received)] == [b"one", b"two"]
+        assert client.closed
+
+
+def test_a_message_that_is_cut_short_leaves_no_other_behind():
+    with World(snapshot()) as world:
+        client = world.client()
+        client.sends(get("/1"))
+        world.act(lambda: world.connection(client).drop())
+        world.upstream.sends(answer())
+        assert client.received == b""
