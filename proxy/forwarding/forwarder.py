@@ -146,15 +146,18 @@ class Forwarder:
 
     def open(self, head: RequestHead, client: Client, origin: Origin) -> Exchange:
         """Decide where a request goes. The exchange has a plan and has sent nothing yet. Raises Refusal."""
-        plan: Plan | None = origin.plan
-        if head is not origin.head or plan is None or self.recorder is not None:
+        plan = origin.plan if head is origin.head and self.recorder is None else None
+        if plan is None:
             active, has_extras = origin.active, head.fields.extras is not NO_EXTRAS
             if has_extras or head.path.startswith(MAYBE_INTERNAL):
                 _refuse_internal(head)
                 refuse_unserved(head)
             claim = active.table.match(head)
             plan = active.plain.get(id(claim))
-            if plan is None or has_extras or origin.may_choose or self.recorder is not None:
+            if (
+                plan is None or has_extras or origin.may_choose or self.recorder is not None
+                or (plan.pinning is not None and head.method not in SAFE)
+            ):  # fmt: skip
                 return self._open_special(head, client, origin, claim)
             origin.head, origin.plan = head, plan
         exchange = Exchange(self, client, head, plan, origin, self.monotonic())

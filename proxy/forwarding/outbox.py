@@ -4,13 +4,17 @@ A turn reads from every connection that has something, and decides; sending is t
 that sleeps is woken by the first of its messages and finds the others when it is done with that one, where messages
 that are sent one by one, each behind its decision, wake it each time. An otherwise idle proxy sends no later for it.
 
-Only whole messages wait, one a connection, and none beyond the turn: what waits is never more than what was just read.
+Only whole messages wait, and none beyond the turn. All of them together are at most `MOST_BYTES` and one message more:
+who comes with that one sends what waits.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+from typing import Final
+
+MOST_BYTES: Final = 1024 * 1024
 
 logger = logging.getLogger("strangler.forwarding")
 
@@ -20,20 +24,26 @@ class Outbox:
 
     def __init__(self) -> None:
         self._waiting: list[Sender] = []
+        self._bytes = 0
 
-    def add(self, sender: Sender) -> None:
-        """`flush` it at the end of the turn."""
+    def add(self, sender: Sender, size: int) -> None:
+        """`flush` it at the end of the turn; `size` bytes wait there."""
         if not self._waiting:
-            asyncio.get_running_loop().call_soon(self._send)
+            asyncio.get_running_loop().call_soon(self.send)
         self._waiting.append(sender)
+        self._bytes += size
+        if self._bytes > MOST_BYTES:
+            self.send()
 
-    def _send(self) -> None:
-        waiting, self._waiting = self._waiting, []
+    def send(self) -> None:
+        """Send what waits."""
+        waiting, self._waiting, self._bytes = self._waiting, [], 0
         for sender in waiting:
             try:
                 sender.flush()
             except Exception:  # a defect of one connection must not leave the others waiting
                 logger.exception("a message could not be sent")
+                sender.abort()
 
 
 class Sender:
@@ -58,10 +68,14 @@ class Sender:
             self._waiting += data
         else:
             self._waiting = data
-            self._outbox.add(self)
+            self._outbox.add(self, len(data))
 
     def flush(self) -> None:
         """Send what waits; nothing, where the connection is closing."""
         data, self._waiting = self._waiting, b""
         if data and not self._transport.is_closing():
             self._transport.write(data)
+
+    def abort(self) -> None:
+        """End the connection: something is missing on it."""
+        self._transport.abort()

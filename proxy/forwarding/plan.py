@@ -88,9 +88,9 @@ class Plan:
 
     @property
     def plain(self) -> bool:
-        """Whether requests are forwarded, and nothing else is done for them or with them."""
+        """Whether nothing is counted, copied or looked up for a request beside what every request needs."""
         budget = self.fallback.budget if self.fallback else None
-        return self.pinning is None and self.mirror is None and self.limiter is None and budget is None
+        return self.mirror is None and self.limiter is None and budget is None
 
 
 @dataclass(slots=True, eq=False)

@@ -133,6 +133,7 @@ class ClientConnection(HeldClient):
                 self.pause_reading()
 
     def eof_received(self) -> bool:
+        self._sender.flush()  # an answer of this very turn
         if self.state is ANSWER and self.transport.can_write_eof():
             # Perhaps only its sending side is closed; a client that is gone will not miss its answer.
             self.draining = self._half_closed = True
@@ -294,7 +295,7 @@ class ClientConnection(HeldClient):
         if delimited and exchange.request_done and self.http11 and not self._close_after and not self.draining:
             self._chunked = False
             answer = render_answer(exchange, head, data)
-            if last and not self._pending:
+            if last and not self._pending and not self._unread:
                 self._sender.send_soon(answer)
             else:  # before a request that waits is begun, it must be known whether the client reads
                 self._sender.send(answer)
@@ -393,4 +394,4 @@ class ClientConnection(HeldClient):
 
         self._tunnel = exchange.tunnel = Tunnel(self.transport, upstream.transport, lost, upstream.connection_lost)
         if early:
-            upstream.transport.write(early)
+            upstream.send(early)

@@ -78,7 +78,7 @@ HELP: Mapping[str, str] = {
     "strangler_traffic_other_total": "Requests that the inventory counts without their path: its table was full.",
     "strangler_traffic_unkept": "1 while what was asked for cannot be written, else 0.",
     "strangler_last_legacy_request_timestamp_seconds": "When the monolith last answered for a route, to the minute.",
-    "strangler_line_table_resets_total": "Times the table of remembered header lines was full and begun anew.",
+    "strangler_line_table_resets_total": "Times a table of header lines or shapes was full and begun anew.",
     "strangler_access_log_dropped_total": "Access-log lines dropped because the log was not read fast enough.",
 }
 

@@ -35,12 +35,12 @@ def product_of(block: bytes) -> str:
         if found is None:
             return NONE
         at = found.end()
-    return _first_product(block[at : at + LONGEST])
+    return _first_product(block[at : at + LONGEST].partition(b"\r")[0])
 
 
 @lru_cache(maxsize=256)
 def _first_product(value: bytes) -> str:
-    """What the beginning of a value names, and perhaps of what stands behind it. Programs are few."""
+    """What the beginning of a value names. Programs are few."""
     match = _PRODUCT.match(value)
     if match is None:
         return NONE

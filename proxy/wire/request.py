@@ -127,10 +127,10 @@ class RequestParser:
             return previous
         match = _PLAIN_LINE.match(block)
         if match is None:
-            return self._parse_unusual(block)
+            return self._parse_unusual(block, previous)
         method, path, query, minor = match.groups()
         if method in _UNSERVED or b"/." in path:
-            return self._parse_unusual(block)
+            return self._parse_unusual(block, previous)
         http11 = minor == b"1"
         head = RequestHead(
             method.decode("ascii"), path.decode("latin-1"), query, http11, match.group() if http11 else b""
@@ -153,15 +153,18 @@ class RequestParser:
                 fields.misses = before.misses
                 return fields
         fields = self._read_fields(head, raw)
+        fields.shape = before.shape  # the next one may have it again
         misses = fields.misses = before.misses + 1
         if misses & (misses - 1) == 0 and head.http11:  # rarer and rarer, where it is of no use
-            fields.shape = self.shapes.find(fields)
+            fields.shape = self.shapes.find(fields) or before.shape
         return fields
 
-    def _parse_unusual(self, block: bytes) -> RequestHead:
+    def _parse_unusual(self, block: bytes, previous: RequestHead | None) -> RequestHead:
         line, crlf, rest = block.partition(b"\r\n")
         head = _parse_line(line, self.allow_encoded_slash)
         head.fields = self._read_fields(head, crlf + rest)
+        if previous is not None:
+            head.fields.shape, head.fields.misses = previous.fields.shape, previous.fields.misses
         return head
 
     def _read_fields(self, head: RequestHead, raw: bytes) -> RequestFields:
@@ -259,7 +262,7 @@ def _note(head: RequestHead, fields: RequestFields, field: Field, line: bytes) -
         fields.host_value = field.value
     elif name == "traceparent":
         fields.lines.remove(line)
-        fields.traceparent = field.value if not fields.traceparent else b"?"  # two of them are as good as none
+        fields.traceparent = b"?" if fields.traceparent else field.value or b"?"  # two of them are as good as none
     elif name == "content-length":
         if fields.content_length is not None:
             raise bad_head("there are two Content-Length fields")

@@ -17,37 +17,41 @@ from proxy.observability.tracing import IDS, TRACEPARENT_LINE
 from proxy.wire.fields import DROP, PASS, LineTable
 from proxy.wire.head import NO_EXTRAS, RequestFields
 
-_VALUE: Final = rb"[^\x00-\x08\x0a-\x1f\x7f]*"
+_VALUE: Final = rb"[^\x00-\x08\x0a-\x1f\x7f]*+"
 _TRACE: Final = rb"[ \t]*(?P<trace>00" + IDS + rb")[ \t]*"
 _LENGTH: Final = rb"[ \t]*(?P<length>[1-9][0-9]{0,17})[ \t]*"
 
 
 class Shape:
-    """How fields like `pattern` are read; `like` are those that it was made from."""
+    """How fields like `pattern` are read: their Host is that of `made_from`, of which nothing else is kept."""
 
-    __slots__ = ("_like", "_pattern", "_segments")
+    __slots__ = ("_has_length", "_has_trace", "_host", "_host_line", "_host_value", "_pattern", "_segments")
 
-    def __init__(self, pattern: bytes, like: RequestFields) -> None:
+    def __init__(self, pattern: bytes, made_from: RequestFields) -> None:
         self._pattern = re.compile(pattern)
-        self._segments = [number for name, number in self._pattern.groupindex.items() if name.startswith("pass")]
-        self._like = like
+        groups = self._pattern.groupindex
+        self._has_trace = "trace" in groups
+        self._has_length = "length" in groups
+        self._segments = [number for name, number in groups.items() if name.startswith("pass")]
+        self._host = made_from.host
+        self._host_line = made_from.host_line
+        self._host_value = made_from.host_value
 
     def read(self, raw: bytes) -> RequestFields | None:
         """The fields in `raw`, each line with a leading CRLF; None where they have another shape."""
         match = self._pattern.fullmatch(raw)
         if match is None:
             return None
-        like = self._like
         fields = RequestFields(raw)
         fields.shape = self
-        fields.host = like.host
-        fields.host_line = like.host_line
-        fields.host_value = like.host_value
+        fields.host = self._host
+        fields.host_line = self._host_line
+        fields.host_value = self._host_value
         fields.block = b"".join(match.group(*self._segments)) if len(self._segments) > 1 else match["pass0"]
-        if like.trace:
+        if self._has_trace:
             fields.traceparent = match["trace"]
             fields.trace = TRACEPARENT_LINE + fields.traceparent
-        if like.content_length is not None:
+        if self._has_length:
             fields.content_length = int(match["length"])
         return fields
 
@@ -58,6 +62,7 @@ class Shapes:
     BOUND: Final = 64
     PACE: Final = 64
     MOST_BYTES: Final = 4096  # of fields that are made a shape of
+    MOST_LINES: Final = 40
 
     def __init__(self, table: LineTable) -> None:
         self._table = table
@@ -94,10 +99,13 @@ class Shapes:
 
     def _pattern(self, fields: RequestFields) -> bytes:
         """What fields of this shape match, with the lines that are passed on in groups; empty where there is none."""
+        lines = fields.raw.split(b"\r\n")[1:]
+        if len(lines) > self.MOST_LINES:
+            return b""
         parts: list[bytes] = []
         forwarded = frozenset(fields.lines)
         segments, inside = 0, False
-        for line in fields.raw.split(b"\r\n")[1:]:
+        for line in lines:
             name, colon, _ = line.partition(b":")
             meaning, passes = self._table.meaning(name), line in forwarded
             if passes != inside:

@@ -14,6 +14,7 @@ LINES = [
     [b"Cookie: a=1; b=2", b"Cookie: a=\xe9", b"Cookie:"],
     [b"traceparent: " + TRACE, b"traceparent: " + TRACE[:-1] + b"0", b"traceparent: 00-1", b"Traceparent: " + TRACE],
     [b"traceparent: 01-" + TRACE[3:] + b"-more"],
+    [b"traceparent:", b"traceparent: "],
     [b"Content-Length: 5", b"Content-Length: 17", b"Content-Length: 05", b"Content-Length: 0", b"Content-Length: x"],
     [b"Content-Type: text/plain", b"Content-Type: application/grpc", b"Content-Type: text/html"],
     [b"Expect: 100-continue"],
@@ -28,7 +29,7 @@ LINES = [
     [b"Transfer-Encoding: chunked"],
     [b"Host: a", b"Host: b"],
 ]
-FIRST = st.sampled_from([b"GET / HTTP/1.1", b"POST /a?b HTTP/1.1", b"OPTIONS / HTTP/1.1", b"GET /../a HTTP/1.1"])
+FIRST = st.sampled_from([b"GET / HTTP/1.1", b"POST /a?b HTTP/1.1", b"OPTIONS / HTTP/1.1", b"GET /%61 HTTP/1.1"])
 VERSIONS = st.sampled_from([b"GET / HTTP/1.0", b"GET http://b/ HTTP/1.1"])
 
 

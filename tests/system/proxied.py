@@ -54,12 +54,13 @@ routes:
 
 @dataclass
 class Shop:
-    """The system behind its proxy. `pauses` has how long each customer waited for each answer, in seconds."""
+    """The system behind its proxy. `asked` has when each order was begun and answered, `moved` each handover."""
 
     system: System
     server: Server
     crowd: Crowd
-    pauses: list[float] = field(default_factory=list)
+    asked: list[tuple[float, float]] = field(default_factory=list)
+    moved: list[tuple[float, float]] = field(default_factory=list)
     stories: list[str] = field(default_factory=list)
     most_rest: float = 0.2  # seconds between a customer's orders
 
@@ -69,16 +70,18 @@ class Shop:
             wish = self.crowd.wish(chance, "proxy")
             began = time.monotonic()
             self.crowd.acknowledged.append(await self.crowd.ask(wish))
-            self.pauses.append(time.monotonic() - began)
+            self.asked.append((began, time.monotonic()))
             await asyncio.sleep(chance.uniform(0.0, self.most_rest))
 
     async def hand_over(self, to: str) -> None:
         """As an operator who tries again until it is done."""
+        began = time.monotonic()
         async with asyncio.timeout(ENDS_WITHIN_S):
             while True:
                 lines, said = await asyncio.to_thread(self._run, ["--back"] if to == "legacy" else [])
                 self.stories += [f"{line.get('seconds', ''):>7} {line.get('text') or line}" for line in lines] + [said]
                 if (lines and lines[-1].get("ending") == "done") or "already" in said:
+                    self.moved.append((began, time.monotonic()))
                     return
                 await asyncio.sleep(0.3)
 
@@ -89,6 +92,17 @@ class Shop:
         )  # fmt: skip
         assert done.returncode in (0, 1, 3, 4), done.stderr
         return [json.loads(line) for line in done.stdout.splitlines()], done.stderr
+
+    def tell_waits(self) -> str:
+        """How long customers waited for their answers, while writing moved and otherwise, and how long the proxy held
+        them: what a handover costs them is the difference."""
+        waits: dict[bool, list[float]] = {True: [], False: []}
+        for began, ended in self.asked:
+            waits[any(began < over and ended > since for since, over in self.moved)].append(ended - began)
+        told = [f"{kind}: {_spread(waits[met])}" for met, kind in ((True, "during handovers"), (False, "otherwise"))]
+        held = self.server.metric("strangler_held_total")
+        seconds = self.server.metric("strangler_held_seconds_total")
+        return "; ".join([*told, f"held: {held:.0f} writes, {seconds / max(held, 1):.3f} s each"])
 
     async def kill(self, victim: str) -> None:
         """kill -9; who starts it again is the supervisor, or whoever runs the shop."""
@@ -138,18 +152,22 @@ async def move_under_writers(system: System, chance: Random, folder: Path, size:
                         await _move(shop, "service", "", chance)
                     done.set()
                 after = await come_to_rest(system, crowd, "service")
+                print(shop.tell_waits())
             finally:
                 print("\n".join(shop.stories))
                 print(f"told to come again: {crowd.refused}")
-        waits = sorted(shop.pauses)
-        print(
-            f"{len(waits)} orders; the longest wait {waits[-1]:.2f} s, p99 {waits[int(len(waits) * 0.99)]:.2f} s, "
-            f"median {waits[len(waits) // 2]:.2f} s"
-        )
         refuse(find_problems(before, after, crowd.acknowledged))
         await assert_equal(system, crowd, after)
         assert_reconciled(system)
-        assert len(crowd.acknowledged) == len(shop.pauses)
+        assert len(crowd.acknowledged) == len(shop.asked)
+
+
+def _spread(waits: Sequence[float]) -> str:
+    if not waits:
+        return "no order"
+    ranked = sorted(waits)
+    p99, median = ranked[int(len(ranked) * 0.99)], ranked[len(ranked) // 2]
+    return f"{len(ranked)} orders, longest {ranked[-1]:.2f} s, p99 {p99:.2f} s, median {median:.2f} s"
 
 
 async def _move(shop: Shop, to: str, victim: str, chance: Random) -> None:

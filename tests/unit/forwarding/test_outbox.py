@@ -5,7 +5,7 @@ import logging
 
 import pytest
 
-from proxy.forwarding.outbox import Outbox, Sender
+from proxy.forwarding.outbox import MOST_BYTES, Outbox, Sender
 from tests.support.fakes import World
 from tests.support.routing import snapshot
 from tests.support.wire_text import answer, get, read_answers
@@ -24,7 +24,10 @@ class Transport:
     def __init__(self, sent, *, broken=False):
         self.sent = sent
         self.broken = broken
-        self.closing = False
+        self.closing = self.aborted = False
+
+    def abort(self):
+        self.aborted = True
 
     def write(self, data):
         if self.broken:
@@ -81,13 +84,26 @@ async def test_nothing_is_sent_on_a_connection_that_is_closing():
     assert sent == []
 
 
+async def test_what_waits_is_bounded():
+    outbox, sent = Outbox(), []
+    for _ in range(3):
+        Sender(Transport(sent), outbox).send_soon(bytes(MOST_BYTES // 2))
+    assert len(sent) == 3
+    Sender(Transport(sent), outbox).send_soon(b"more")
+    assert len(sent) == 3
+    await asyncio.sleep(0)
+    assert len(sent) == 4
+
+
 async def test_a_connection_that_cannot_be_sent_on_holds_up_no_other(caplog):
     outbox, sent = Outbox(), []
-    Sender(Transport(sent, broken=True), outbox).send_soon(b"one")
+    broken = Transport(sent, broken=True)
+    Sender(broken, outbox).send_soon(b"one")
     Sender(Transport(sent), outbox).send_soon(b"two")
     with caplog.at_level(logging.ERROR):
         await asyncio.sleep(0)
     assert sent == [b"two"]
+    assert broken.aborted
     assert "could not be sent" in caplog.text
 
 
@@ -99,6 +115,21 @@ def test_an_answer_that_ends_the_connection_is_sent_before_its_end():
             world.upstream.sends(answer(body=body))
         assert [message.body for message in read_answers(client.received)] == [b"one", b"two"]
         assert client.closed
+
+
+def test_a_client_that_closes_its_side_in_the_turn_of_its_answer_gets_it():
+    with World(snapshot()) as world:
+        client = world.client()
+        client.sends(get("/1"))
+        connection = world.connection(client)
+
+        def both():
+            world.upstream.get_protocol().data_received(answer(body=b"one"))
+            assert not connection.eof_received()
+            client.close()
+
+        world.act(both)
+        assert [message.body for message in read_answers(client.received)] == [b"one"]
 
 
 def test_a_message_that_is_cut_short_leaves_no_other_behind():

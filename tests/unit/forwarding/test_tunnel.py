@@ -60,6 +60,22 @@ def test_bytes_behind_either_head_come_first(world):
     assert world.upstream.received.endswith(b"early")
 
 
+def test_bytes_behind_a_handshake_never_overtake_it(world):
+    client = world.client()
+    client.sends(get("/1"))
+    world.upstream.sends(answer())
+    world.upstream.take()
+
+    def in_one_turn():
+        world.connection(client).data_received(HANDSHAKE + b"early")
+        world.upstream.get_protocol().data_received(SWITCH)
+
+    world.act(in_one_turn)
+    asked, _, early = world.upstream.received.partition(b"\r\n\r\n")
+    assert asked.startswith(b"GET /")
+    assert early == b"early"
+
+
 @pytest.mark.parametrize("size", [1_000, 60_000, 200_000, 1_000_000])
 def test_many_bytes_behind_the_handshake_arrive_whole_and_first(world, size):
     early = bytes(number % 251 for number in range(size))

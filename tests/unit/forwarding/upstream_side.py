@@ -8,7 +8,7 @@ from proxy.forwarding.outbox import Outbox
 class AtOnce(Outbox):
     """Sends without a turn of an event loop."""
 
-    def add(self, sender):
+    def add(self, sender, size):
         sender.flush()
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from proxy.wire.product import NONE, product_of
+from proxy.wire.product import NONE, _first_product, product_of
 
 
 @pytest.mark.parametrize(
@@ -28,3 +28,11 @@ def test_the_product_of_a_request(line: bytes, product: str) -> None:
 
 def test_a_long_name_is_no_product() -> None:
     assert product_of(b"\r\nUser-Agent: " + b"a" * 33 + b"/1") == NONE
+
+
+def test_nothing_behind_the_line_is_looked_at() -> None:
+    _first_product.cache_clear()
+    product_of(b"\r\nUser-Agent: x\r\nX-Api-Key: s3cret")
+    assert _first_product.cache_info().currsize == 1
+    assert _first_product(b" x") == "x"
+    assert _first_product.cache_info().hits == 1

@@ -99,6 +99,8 @@ def test_lines_that_are_not_passed_on_have_their_place_in_a_shape(parser):
         ("Content-Length: 05",),
         ("traceparent: 00-1",),
         ("traceparent: " + TRACE % 1, "traceparent: " + TRACE % 1),
+        ("traceparent:", "traceparent: " + TRACE % 1),
+        tuple(f"X-{number}: 1" for number in range(Shapes.MOST_LINES)),
         ("X: " + "y" * Shapes.MOST_BYTES,),
     ],
 )
@@ -131,3 +133,20 @@ def test_the_shapes_known_are_bounded():
             read(parser, head(f"X-{number}: 1"), head(f"X-{number}: {value}"))
     assert len(parser.shapes) == 1
     assert parser.shapes.resets == 1
+
+
+def test_a_shape_keeps_nothing_that_a_client_said_but_what_it_heeds(parser):
+    last = shaped(parser, "Authorization: Bearer s3cret", "X-Api-Key: s3cret", "Content-Type: text/plain")
+    shape = last.fields.shape
+    kept = [getattr(shape, name) for name in shape.__slots__]
+    assert not [each for each in kept if "s3cret" in str(each)]
+    assert not [each for each in kept if isinstance(each, type(last.fields))]
+
+
+@pytest.mark.parametrize("between", [head(first="GET /%61 HTTP/1.1"), head("X: 1"), head("X-Request-Id: a")])
+def test_a_head_of_another_kind_between_two_costs_the_second_nothing(parser, between):
+    last = shaped(parser, "Accept: */*")
+    other = parser.parse(between, last)
+    following = parser.parse(head("Accept: a", "Cookie: b"), other)
+    assert following.fields.shape is last.fields.shape
+    assert following.fields.misses == other.fields.misses
