@@ -3,6 +3,8 @@
 RFC 9110 sections 9.2 (methods), 10.1.1 (Expect), 15.6 (5xx); RFC 9112 sections 6, 7 and 9.
 """
 
+import socket
+
 import pytest
 
 from proxy.config.model import AccessLog
@@ -94,6 +96,16 @@ def test_an_answer_comes_on_as_it_comes_in(world):
         world.upstream.sends(whole[at : at + 1])
     assert read(client.received).body == b"0123456789"
     assert world.counted("strangler_upstream_connections_idle") == 1
+
+
+def test_an_upstream_hears_at_once_that_the_first_piece_of_an_answer_has_come(world):
+    client = world.client()
+    client.sends(get())
+    world.upstream.sends(answer())
+    client.sends(get())
+    assert world.upstream.socket.options == {}
+    world.upstream.sends(answer()[:-1])
+    assert world.upstream.socket.options == {socket.TCP_QUICKACK: 1}
 
 
 def test_a_chunked_answer_is_chunked_anew(world):
