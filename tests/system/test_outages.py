@@ -75,7 +75,8 @@ async def test_while_the_broker_is_away_orders_are_taken_and_told_later(
 ) -> None:
     assert isinstance(system.ground, Real)
     await system.hand_over("service")
-    system.ground.broker.kill()
+    await system.wait_until_in_step()
+    await asyncio.to_thread(system.ground.broker.kill)
 
     told = await crowd.ask(crowd.wish(chance, "orders"))
     for name in SERVICES:
