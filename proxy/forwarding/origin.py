@@ -1,20 +1,29 @@
 """What one client connection tells about its client: worked out once, used by each of its requests."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from proxy.forwarding.plan import Active, Plan
 from proxy.forwarding.traffic import Seen
 from proxy.wire.forwarded import extend_forwarding, forwarded_for, forwarded_scheme, replace_forwarding, resolve_client
 from proxy.wire.head import RequestHead
 
+if TYPE_CHECKING:
+    from proxy.forwarding.sticky import Divided
+
 
 class Origin:
     """The peer of a connection, judged by one active snapshot's networks.
 
-    `head` is the connection's last one, where its plan holds for the same head again; `seen` the last that was counted.
+    `head` is the connection's last one, where its plan holds for the same head again; `seen` the last that was counted,
+    `divided` the last user at canary.
     """
 
     head: RequestHead | None = None
     plan: Plan | None = None
     seen: Seen | None = None
+    divided: Divided | None = None
 
     def __init__(self, active: Active, peer: str, scheme: str) -> None:
         self.active = active

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from proxy.forwarding.exchange import Exchange
     from proxy.forwarding.origin import Origin
     from proxy.routing.claim import CompiledRoute
-    from proxy.wire.head import RequestHead
+    from proxy.wire.head import RequestFields, RequestHead
 
 ID_SECONDS: Final = 365 * 24 * 3600
 
@@ -51,6 +51,15 @@ class Visit:
         return bool(self.id_line) or self.pinning is not None
 
 
+class Divided(NamedTuple):
+    """A user for whom was decided, told by the very fields of a head. No pin had a say in it, nor an override."""
+
+    fields: RequestFields
+    claim: CompiledRoute
+    decision: Decision
+    bucket: int
+
+
 class Stickiness:
     """What keeps users on their side, in one process. `key` signs pins: all workers of a server need the same one."""
 
@@ -61,7 +70,10 @@ class Stickiness:
     def divide(
         self, claim: CompiledRoute, split: Split, head: RequestHead, origin: Origin, override: Side | None
     ) -> tuple[Decision, Visit]:
-        """Decide for the user who asks."""
+        """Decide for the user who asks. One who sends the same fields again on the same connection is known again."""
+        last = origin.divided
+        if last is not None and last.fields is head.fields and last.claim is claim and override is None:
+            return last.decision, Visit(last.bucket)
         user = read_user(split, head, origin.client(head))
         longest = origin.active.longest_pin
         pinned = self._pinned(split.salt, head, longest) if longest else None
@@ -69,6 +81,8 @@ class Stickiness:
         visit = Visit(bucket)
         if user.passing and _accepts_html(head) and decision.reason not in _IN_A_LIST:
             visit.id_line = _id_line(split, user, secure=origin.is_secure(head))
+        elif override is None and not _read_pin(head):
+            origin.divided = Divided(head.fields, claim, decision, bucket)
         return decision, visit
 
     def _pinned(self, group: str, head: RequestHead, longest: float) -> Side | None:

@@ -90,6 +90,18 @@ def test_the_same_request_again_on_one_connection_is_answered_by_the_same_side()
         assert {first for first, _ in sides} == {LEGACY, SERVICE}
 
 
+def test_what_was_decided_for_a_user_on_one_route_holds_for_no_other():
+    paths = {f"/{name}": name for name in "abcdef"}
+    routes = [canary(name, f"/{name}", group=name, weight=0.5, sticky=BY_HEADER) for name in paths.values()]
+    with Split(*routes) as world:
+        client, wanted = world.client(), {}
+        for path, group in paths.items():
+            wanted[path] = SERVICE if bucket_of(group, "header", "7") < 5000 else LEGACY
+        for path in [*paths, *paths]:
+            assert world.port(get(path, "X-Customer: 7"), client=client) == wanted[path]
+    assert set(wanted.values()) == {LEGACY, SERVICE}
+
+
 def test_an_address_behind_a_trusted_proxy_is_the_client_s():
     listen = Listen(trusted_proxies=("192.0.2.7/32",), trusted_callers=("198.51.100.0/24",))
     with Split(canary(weight=0.5), listen=listen) as world:
