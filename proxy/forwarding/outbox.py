@@ -4,8 +4,8 @@ A turn reads from every connection that has something, and decides; sending is t
 that sleeps is woken by the first of its messages and finds the others when it is done with that one, where messages
 that are sent one by one, each behind its decision, wake it each time. An otherwise idle proxy sends no later for it.
 
-Only whole messages wait, and none beyond the turn. All of them together are at most `MOST_BYTES` and one message more:
-who comes with that one sends what waits.
+Only whole messages wait, and none beyond the turn. Who comes with the last of `MOST_MESSAGES`, or with what makes them
+more than `MOST_BYTES`, sends them all: so the first does not wait for the whole of a long turn.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import logging
 from typing import Final
 
 MOST_BYTES: Final = 1024 * 1024
+MOST_MESSAGES: Final = 32
 
 logger = logging.getLogger("strangler.forwarding")
 
@@ -32,7 +33,7 @@ class Outbox:
             asyncio.get_running_loop().call_soon(self.send)
         self._waiting.append(sender)
         self._bytes += size
-        if self._bytes > MOST_BYTES:
+        if self._bytes > MOST_BYTES or len(self._waiting) >= MOST_MESSAGES:
             self.send()
 
     def send(self) -> None:

@@ -5,7 +5,7 @@ import logging
 
 import pytest
 
-from proxy.forwarding.outbox import MOST_BYTES, Outbox, Sender
+from proxy.forwarding.outbox import MOST_BYTES, MOST_MESSAGES, Outbox, Sender
 from tests.support.fakes import World
 from tests.support.routing import snapshot
 from tests.support.wire_text import answer, get, read_answers
@@ -82,6 +82,15 @@ async def test_nothing_is_sent_on_a_connection_that_is_closing():
     transport.closing = True
     await asyncio.sleep(0)
     assert sent == []
+
+
+async def test_the_first_does_not_wait_for_a_long_turn():
+    outbox, sent = Outbox(), []
+    for number in range(MOST_MESSAGES + 1):
+        Sender(Transport(sent), outbox).send_soon(b"%d" % number)
+    assert sent == [b"%d" % number for number in range(MOST_MESSAGES)]
+    await asyncio.sleep(0)
+    assert len(sent) == MOST_MESSAGES + 1
 
 
 async def test_what_waits_is_bounded():
