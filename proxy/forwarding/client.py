@@ -13,9 +13,9 @@ from abc import ABC, abstractmethod
 from enum import IntEnum
 from typing import Final, cast
 
+from proxy.forwarding.cork import Sender
 from proxy.forwarding.exchange import Exchange
 from proxy.forwarding.forwarder import Forwarder
-from proxy.forwarding.outbox import Sender
 from proxy.forwarding.tunnel import Tunnel
 from proxy.wire.refusal import Refusal
 

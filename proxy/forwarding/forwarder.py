@@ -14,6 +14,7 @@ from typing import Final, Protocol
 
 from proxy import clock
 from proxy.config.model import Endpoint, Snapshot
+from proxy.forwarding.cork import Cork
 from proxy.forwarding.exchange import Exchange
 from proxy.forwarding.files import most_clients
 from proxy.forwarding.group import UpstreamGroup, Upstreams
@@ -22,7 +23,6 @@ from proxy.forwarding.leaving import Leaving
 from proxy.forwarding.limits import Limiters
 from proxy.forwarding.mirror import Mirrors
 from proxy.forwarding.origin import Origin
-from proxy.forwarding.outbox import Outbox
 from proxy.forwarding.outcome import Outcome
 from proxy.forwarding.pair import Watched
 from proxy.forwarding.plan import Active, Plan, activate, held_plan
@@ -89,7 +89,7 @@ class Forwarder:
         self.now = self.monotonic()
         self.date_line = b""
         self.draining = False
-        self.outbox = Outbox()
+        self.cork = Cork()
         self.in_flight: set[Exchange] = set()
         self.clients: set[Sweepable] = set()
         self._told: dict[tuple[str, Outcome], tuple[float, int]] = {}  # what was logged when, and how often not

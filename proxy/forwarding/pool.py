@@ -11,8 +11,8 @@ from typing import Final, NamedTuple
 
 from proxy import clock
 from proxy.config.model import Endpoint, UpstreamTls
+from proxy.forwarding.cork import Cork
 from proxy.forwarding.files import files_are_used_up
-from proxy.forwarding.outbox import Outbox
 from proxy.forwarding.resolver import Resolver
 from proxy.forwarding.upstream import UpstreamConnection
 from proxy.observability.counters import Counters
@@ -58,7 +58,7 @@ class EndpointPool:
         self._make_room = make_room or self.close_idle
         self._retired = False
         self.counters = counters
-        self.outbox = Outbox()
+        self.cork = Cork()
         self.authority = key.endpoint.authority.encode("latin-1")
         self.prefix = key.endpoint.prefix
         # Answers to like requests have like heads: the last one is remembered, by its exact bytes.

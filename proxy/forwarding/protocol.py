@@ -21,12 +21,12 @@ from proxy.forwarding.client import (
     TUNNEL,
     reset,
 )
+from proxy.forwarding.cork import Sender
 from proxy.forwarding.exchange import Exchange
 from proxy.forwarding.files import REFUSED_AT_ONCE
 from proxy.forwarding.forwarder import Forwarder
 from proxy.forwarding.held import HeldClient
 from proxy.forwarding.origin import Origin
-from proxy.forwarding.outbox import Sender
 from proxy.forwarding.outcome import Outcome
 from proxy.forwarding.render import render_answer, render_local, render_switch
 from proxy.forwarding.tunnel import Tunnel
@@ -67,7 +67,7 @@ class ClientConnection(HeldClient):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)
         self.transport.set_write_buffer_limits(high=HIGH_WATER_BYTES)
-        self._sender = Sender(self.transport, self.forwarder.outbox)
+        self._sender = Sender(self.transport, self.forwarder.cork)
         peer = transport.get_extra_info("peername")
         self._peer = peer[0] if isinstance(peer, tuple) else "127.0.0.1"  # a Unix socket's peer is this machine
         self._scheme = "https" if transport.get_extra_info("ssl_object") else "http"

@@ -12,7 +12,7 @@ import os
 import socket
 from typing import TYPE_CHECKING, Final, Protocol, cast
 
-from proxy.forwarding.outbox import Sender
+from proxy.forwarding.cork import Sender
 from proxy.wire.fields import BARE_LF
 from proxy.wire.framing import BadChunk, ChunkedDecoder
 from proxy.wire.refusal import BadAnswer
@@ -121,7 +121,7 @@ class UpstreamConnection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)
-        self._sender = Sender(self.transport, self.pool.outbox)
+        self._sender = Sender(self.transport, self.pool.cork)
 
     def data_received(self, data: bytes) -> None:
         body = self._body

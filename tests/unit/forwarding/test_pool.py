@@ -20,7 +20,7 @@ class Shelf:
         self.counters = Counters()
         key = EndpointKey(Endpoint(scheme, "svc.internal", 8103, "/base"), tls)
         self.pool = EndpointPool(key, self.counters, lambda: self.time)
-        self.pool.outbox = AtOnce()
+        self.pool.cork = AtOnce()
 
     def connection(self):
         made = UpstreamConnection(self.pool)

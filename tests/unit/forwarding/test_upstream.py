@@ -12,7 +12,7 @@ from tests.unit.forwarding.upstream_side import AtOnce, Receiver, Transport
 
 def connect(receiver=None):
     pool = EndpointPool(EndpointKey(Endpoint("http", "a", 80), UpstreamTls()), Counters(), lambda: 0.0)
-    pool.outbox = AtOnce()
+    pool.cork = AtOnce()
     connection = UpstreamConnection(pool)
     connection.connection_made(Transport(connection))
     if receiver is not None:

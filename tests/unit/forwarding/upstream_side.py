@@ -2,10 +2,10 @@
 
 import asyncio
 
-from proxy.forwarding.outbox import Outbox
+from proxy.forwarding.cork import Cork
 
 
-class AtOnce(Outbox):
+class AtOnce(Cork):
     """Sends without a turn of an event loop."""
 
     def add(self, sender, size):

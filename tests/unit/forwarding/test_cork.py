@@ -5,7 +5,7 @@ import logging
 
 import pytest
 
-from proxy.forwarding.outbox import MOST_BYTES, MOST_MESSAGES, Outbox, Sender
+from proxy.forwarding.cork import MOST_BYTES, MOST_MESSAGES, Cork, Sender
 from tests.support.fakes import World
 from tests.support.routing import snapshot
 from tests.support.wire_text import answer, get, read_answers
@@ -39,17 +39,17 @@ class Transport:
 
 
 async def test_whole_messages_go_out_together_in_the_order_they_came():
-    outbox, sent = Outbox(), []
+    cork, sent = Cork(), []
     for name in (b"a", b"b", b"c"):
-        Sender(Transport(sent), outbox).send_soon(name)
+        Sender(Transport(sent), cork).send_soon(name)
     assert sent == []
     await asyncio.sleep(0)
     assert sent == [b"a", b"b", b"c"]
 
 
 async def test_each_turn_sends_its_own():
-    outbox, sent = Outbox(), []
-    sender = Sender(Transport(sent), outbox)
+    cork, sent = Cork(), []
+    sender = Sender(Transport(sent), cork)
     for name in (b"a", b"b"):
         sender.send_soon(name)
         await asyncio.sleep(0)
@@ -57,8 +57,8 @@ async def test_each_turn_sends_its_own():
 
 
 async def test_messages_of_one_connection_are_sent_in_one_piece():
-    outbox, sent = Outbox(), []
-    sender = Sender(Transport(sent), outbox)
+    cork, sent = Cork(), []
+    sender = Sender(Transport(sent), cork)
     sender.send_soon(b"one ")
     sender.send_soon(b"two")
     await asyncio.sleep(0)
@@ -66,8 +66,8 @@ async def test_messages_of_one_connection_are_sent_in_one_piece():
 
 
 async def test_what_is_sent_at_once_goes_behind_what_waits():
-    outbox, sent = Outbox(), []
-    sender = Sender(Transport(sent), outbox)
+    cork, sent = Cork(), []
+    sender = Sender(Transport(sent), cork)
     sender.send_soon(b"one ")
     sender.send(b"two")
     assert sent == [b"one two"]
@@ -76,39 +76,39 @@ async def test_what_is_sent_at_once_goes_behind_what_waits():
 
 
 async def test_nothing_is_sent_on_a_connection_that_is_closing():
-    outbox, sent = Outbox(), []
+    cork, sent = Cork(), []
     transport = Transport(sent)
-    Sender(transport, outbox).send_soon(b"one")
+    Sender(transport, cork).send_soon(b"one")
     transport.closing = True
     await asyncio.sleep(0)
     assert sent == []
 
 
 async def test_the_first_does_not_wait_for_a_long_turn():
-    outbox, sent = Outbox(), []
+    cork, sent = Cork(), []
     for number in range(MOST_MESSAGES + 1):
-        Sender(Transport(sent), outbox).send_soon(b"%d" % number)
+        Sender(Transport(sent), cork).send_soon(b"%d" % number)
     assert sent == [b"%d" % number for number in range(MOST_MESSAGES)]
     await asyncio.sleep(0)
     assert len(sent) == MOST_MESSAGES + 1
 
 
 async def test_what_waits_is_bounded():
-    outbox, sent = Outbox(), []
+    cork, sent = Cork(), []
     for _ in range(3):
-        Sender(Transport(sent), outbox).send_soon(bytes(MOST_BYTES // 2))
+        Sender(Transport(sent), cork).send_soon(bytes(MOST_BYTES // 2))
     assert len(sent) == 3
-    Sender(Transport(sent), outbox).send_soon(b"more")
+    Sender(Transport(sent), cork).send_soon(b"more")
     assert len(sent) == 3
     await asyncio.sleep(0)
     assert len(sent) == 4
 
 
 async def test_a_connection_that_cannot_be_sent_on_holds_up_no_other(caplog):
-    outbox, sent = Outbox(), []
+    cork, sent = Cork(), []
     broken = Transport(sent, broken=True)
-    Sender(broken, outbox).send_soon(b"one")
-    Sender(Transport(sent), outbox).send_soon(b"two")
+    Sender(broken, cork).send_soon(b"one")
+    Sender(Transport(sent), cork).send_soon(b"two")
     with caplog.at_level(logging.ERROR):
         await asyncio.sleep(0)
     assert sent == [b"two"]

@@ -1,4 +1,4 @@
-"""What one turn of the event loop has to send, sent together at its end.
+"""What one turn of the event loop has to send, held back until its end and sent together.
 
 A turn reads from every connection that has something, and decides; sending is then one task behind the other. A peer
 that sleeps is woken by the first of its messages and finds the others when it is done with that one, where messages
@@ -20,8 +20,8 @@ MOST_MESSAGES: Final = 32
 logger = logging.getLogger("strangler.forwarding")
 
 
-class Outbox:
-    """The connections of one event loop that have something to send at the end of this turn."""
+class Cork:
+    """The connections that have something to send at the end of this turn."""
 
     def __init__(self) -> None:
         self._waiting: list[Sender] = []
@@ -50,11 +50,11 @@ class Outbox:
 class Sender:
     """The sending side of one connection. What it is given goes out in order."""
 
-    __slots__ = ("_outbox", "_transport", "_waiting")
+    __slots__ = ("_cork", "_transport", "_waiting")
 
-    def __init__(self, transport: asyncio.Transport, outbox: Outbox) -> None:
+    def __init__(self, transport: asyncio.Transport, cork: Cork) -> None:
         self._transport = transport
-        self._outbox = outbox
+        self._cork = cork
         self._waiting = b""
 
     def send(self, data: bytes) -> None:
@@ -69,7 +69,7 @@ class Sender:
             self._waiting += data
         else:
             self._waiting = data
-            self._outbox.add(self, len(data))
+            self._cork.add(self, len(data))
 
     def flush(self) -> None:
         """Send what waits; nothing, where the connection is closing."""
