@@ -45,14 +45,14 @@ class RequestFields:
 
     __slots__ = (
         "_lines", "block", "chunked", "content_length", "extras", "host", "host_line", "host_value", "lowered",
-        "misses", "raw", "shape", "trace", "traceparent",
+        "misses", "raw", "shapes", "trace", "traceparent",
     )  # fmt: skip
 
     def __init__(self, raw: bytes, lines: list[bytes] | None = None) -> None:
         self.raw = raw  # as sent, each line with a leading CRLF
         self._lines = lines  # None: as in the block
-        self.shape: Shape | None = None  # by which they, and others after them, are read in one step
-        self.misses = 0  # of the heads before it on its connection, how many were not
+        self.shapes: tuple[Shape, ...] = ()  # the last of their connection, by which those that follow may be read
+        self.misses = 0  # of the heads before it on its connection, how many had another one, or none
         self.block = b""  # the lines to forward, each with a leading CRLF
         self.lowered = b""  # the block in lower case, once somebody has looked for a name in it
         self.host = ""

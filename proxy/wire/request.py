@@ -146,17 +146,22 @@ class RequestParser:
         return head
 
     def _read_by_shape(self, head: RequestHead, raw: bytes, before: RequestFields) -> RequestFields:
-        """The fields of a head that mostly looks like the one before it on its connection."""
-        if before.shape is not None and head.http11:
-            fields = before.shape.read(raw)
-            if fields is not None:
-                fields.misses = before.misses
-                return fields
+        """The fields of a head that mostly looks like one of those before it on its connection."""
+        shapes = before.shapes
+        if head.http11:
+            for shape in shapes:
+                fields = shape.read(raw)
+                if fields is not None:
+                    fields.shapes = shapes if shape is shapes[0] else shapes[::-1]
+                    fields.misses = before.misses
+                    return fields
         fields = self._read_fields(head, raw)
-        fields.shape = before.shape  # the next one may have it again
+        fields.shapes = shapes
         misses = fields.misses = before.misses + 1
         if misses & (misses - 1) == 0 and head.http11:  # rarer and rarer, where it is of no use
-            fields.shape = self.shapes.find(fields) or before.shape
+            found = self.shapes.find(fields)
+            if found is not None and found not in shapes:
+                fields.shapes = (found, *shapes[:1])
         return fields
 
     def _parse_unusual(self, block: bytes, previous: RequestHead | None) -> RequestHead:
@@ -164,7 +169,7 @@ class RequestParser:
         head = _parse_line(line, self.allow_encoded_slash)
         head.fields = self._read_fields(head, crlf + rest)
         if previous is not None:
-            head.fields.shape, head.fields.misses = previous.fields.shape, previous.fields.misses
+            head.fields.shapes, head.fields.misses = previous.fields.shapes, previous.fields.misses
         return head
 
     def _read_fields(self, head: RequestHead, raw: bytes) -> RequestFields:

@@ -43,7 +43,6 @@ class Shape:
         if match is None:
             return None
         fields = RequestFields(raw)
-        fields.shape = self
         fields.host = self._host
         fields.host_line = self._host_line
         fields.host_value = self._host_value
