@@ -10,11 +10,15 @@ from extracted_services.chassis.web.bodies import MAX_BODY_BYTES
 from tests.support.tokens import issue
 
 pytestmark = pytest.mark.anyio
-TOKEN = {"Authorization": f"Bearer {issue('019ccb1e-5a00-7c3e-9d52-0f3e6f0a7b11', 'customer')}"}
+
+
+def authorization() -> dict[str, str]:
+    """Of a customer; good for some minutes, so each test has its own."""
+    return {"Authorization": f"Bearer {issue('019ccb1e-5a00-7c3e-9d52-0f3e6f0a7b11', 'customer')}"}
 
 
 async def post(api: httpx.AsyncClient, content: Any, content_type: str | None = "application/json") -> httpx.Response:
-    headers = TOKEN | ({"Content-Type": content_type} if content_type is not None else {})
+    headers = authorization() | ({"Content-Type": content_type} if content_type is not None else {})
     return await api.post("/api/notes", content=content, headers=headers)
 
 
@@ -33,7 +37,7 @@ async def test_another_media_type_is_refused_whatever_the_body(
 
 
 async def test_two_media_types_are_none(api: httpx.AsyncClient) -> None:
-    headers = [*TOKEN.items(), ("Content-Type", "application/json"), ("Content-Type", "application/json")]
+    headers = [*authorization().items(), ("Content-Type", "application/json"), ("Content-Type", "application/json")]
 
     assert (await api.post("/api/notes", content=b"1", headers=headers)).status_code == 415
 
@@ -76,7 +80,7 @@ async def test_what_is_not_json_is_refused_with_its_place(api: httpx.AsyncClient
 
 @pytest.mark.parametrize("key", ["", "a b", "ü", "k" * 256, "a\tb"])
 async def test_an_idempotency_key_is_visible_ascii(api: httpx.AsyncClient, key: str) -> None:
-    headers: list[tuple[Any, Any]] = [*TOKEN.items(), ("Idempotency-Key", key.encode())]
+    headers: list[tuple[Any, Any]] = [*authorization().items(), ("Idempotency-Key", key.encode())]
     answer = await api.post("/api/notes", json=1, headers=headers)
 
     assert (answer.status_code, answer.json()["errors"]) == (
