@@ -42,7 +42,10 @@ class Row:
 
 @dataclass
 class TwoSides:
-    """`faults` are by number of the call, counted over all calls. `calls` is what was asked."""
+    """`faults` are by number of the call, counted over all calls. `calls` is what was asked.
+
+    `before` is told of each call first, and what it raises is the answer; `after`, when all that follows has happened.
+    """
 
     faults: dict[int, Fault] = field(default_factory=dict)
     calls: list[str] = field(default_factory=list)
@@ -51,6 +54,8 @@ class TwoSides:
     died: asyncio.Event = field(default_factory=asyncio.Event)
     rows: dict[str, dict[str, Row]] = field(default_factory=dict)
     accepted: int = 0
+    before: Callable[[str], None] = lambda _: None
+    after: Callable[[str], None] = lambda _: None
 
     def __post_init__(self) -> None:
         for side in ("legacy", "service"):
@@ -105,6 +110,7 @@ class TwoSides:
         return told
 
     async def _called(self, name: str, upstream: str, do: Callable[[], Any]) -> Any:
+        self.before(name)
         self.calls.append(name)
         fault = self.faults.get(len(self.calls))
         self.everybody_writes()
@@ -117,6 +123,7 @@ class TwoSides:
         done = do()
         self.check()
         self.deliver()
+        self.after(name)
         if fault == "after":
             raise PeerFailure(f"the answer of {upstream} was lost")
         if fault == "die after":
@@ -157,10 +164,12 @@ class TwoSides:
 
 @dataclass
 class FakeHolds:
-    """Notes what is held."""
+    """Notes what is held. The next to let go waits for `gate`, where there is one, and says so by `at_gate`."""
 
     holds: set[str] = field(default_factory=set)
     diary: list[str] = field(default_factory=list)
+    gate: asyncio.Event | None = None
+    at_gate: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def begin(self, name: str, routes: tuple[str, ...], settings: Handover) -> Held:
         self.diary.append(f"hold {','.join(routes)}")
@@ -171,6 +180,10 @@ class FakeHolds:
         return 0
 
     async def release(self, name: str) -> Held:
+        gate, self.gate = self.gate, None
+        if gate is not None:
+            self.at_gate.set()
+            await gate.wait()
         self.diary.append("release")
         self.holds.discard(name)
         return Held(released=3, longest=0.25)

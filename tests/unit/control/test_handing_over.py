@@ -15,11 +15,10 @@ import pytest
 from proxy.config.model import Stage
 from proxy.config.moving import Handover, Moving, Writes
 from proxy.control.handover_file import FILE
-from proxy.control.holder import Held
 from proxy.control.sync_peers import PeerFailure
 from proxy.rollout.handover import Ending, State
 from proxy.rollout.ports import MoveRefused
-from tests.support.two_sides import Scene, TwoSides, play
+from tests.support.two_sides import Fault, Scene, TwoSides, play
 
 SETTINGS = Handover(hold_timeout=timedelta(seconds=1), drain_timeout=timedelta(seconds=1))
 FORWARD, BACK = Stage.CUTOVER, Stage.LEGACY
@@ -32,6 +31,19 @@ async def hand_over(scene: Scene, to: Stage) -> str:
     except MoveRefused as refusal:
         return f"{scene.writer()}: {refusal.message}"
     return scene.writer()
+
+
+async def hand_over_or_die(scene: Scene, to: Stage, faults: dict[int, Fault]) -> None:
+    """Until all is over, by the process that comes next where the first one dies of a fault."""
+    scene.sides.faults = faults
+    asking = asyncio.create_task(hand_over(scene, to))
+    dying = asyncio.create_task(scene.sides.died.wait())
+    await asyncio.wait({asking, dying}, return_when=asyncio.FIRST_COMPLETED)
+    if dying.done():
+        await scene.restart()
+    await scene.settle()
+    asking.cancel()
+    dying.cancel()
 
 
 def asked(scene: Scene) -> list[str]:
@@ -148,15 +160,7 @@ def test_whoever_owned_at_the_start_one_call_that_fails_leaves_one_writer_or_eve
             nonlocal moved, calls
             begin_at(scene, to, owners)
             first = place_of_all(scene)
-            scene.sides.faults = {number: fault}
-            asking = asyncio.create_task(hand_over(scene, to))
-            dying = asyncio.create_task(scene.sides.died.wait())
-            await asyncio.wait({asking, dying}, return_when=asyncio.FIRST_COMPLETED)
-            if dying.done():
-                await scene.restart()
-                await scene.settle()
-            asking.cancel()
-            dying.cancel()
+            await hand_over_or_die(scene, to, {number: fault})
             calls = len(scene.sides.calls)
             moved += scene.writer() == ("service" if to is FORWARD else "legacy")
             assert place_of_all(scene) == first or scene.writer() in ("service", "legacy"), scene.sides.calls
@@ -183,12 +187,8 @@ def test_a_process_that_dies_in_any_call_is_followed_by_one_that_ends_it(tmp_pat
             if to is BACK:
                 await hand_over(scene, FORWARD)
                 scene.sides.calls.clear()
-            scene.sides.faults = {number: fault}
-            asking = asyncio.create_task(hand_over(scene, to))
-            await scene.sides.died.wait()
-            await scene.restart()
-            asking.cancel()
-            await scene.settle()
+            await hand_over_or_die(scene, to, {number: fault})
+            assert scene.sides.died.is_set()
             assert scene.writer() in ("service", "legacy")
             assert await hand_over(scene, to) in (
                 "service" if to is FORWARD else "legacy",
@@ -226,15 +226,15 @@ def test_a_process_that_dies_again_and_again_while_it_takes_up_comes_to_an_end(t
 
 def test_a_side_that_is_to_stop_and_does_not_answer_keeps_writing(tmp_path: Path) -> None:
     async def story(scene: Scene) -> None:
-        async def fence(upstream: str, entities, epoch: int, *, seconds: float):
-            scene.sides.dead = {"monolith"}
-            return await first(upstream, entities, epoch, seconds=seconds)
+        def dies(call: str) -> None:
+            if call.startswith("fence"):
+                scene.sides.dead = {"monolith"}
 
         def comes_back() -> None:
             if scene.time > 1020:
                 scene.sides.dead.clear()
 
-        first, scene.sides.fence, scene.on_sleep = scene.sides.fence, fence, comes_back  # type: ignore[method-assign]
+        scene.sides.before, scene.on_sleep = dies, comes_back
         assert await hand_over(scene, FORWARD) == "legacy: monolith does not answer"
         assert asked(scene)[-1] == "own monolith 3"
 
@@ -245,14 +245,11 @@ def test_a_bus_that_stands_still_behind_the_fence_gives_writing_back_without_ask
     tmp_path: Path,
 ) -> None:
     async def story(scene: Scene) -> None:
-        first = scene.sides.fence
+        def stand_still(call: str) -> None:
+            if call.startswith("fence"):
+                scene.sides.bus_works = False
 
-        async def fence(upstream: str, entities, epoch: int, *, seconds: float):
-            found = await first(upstream, entities, epoch, seconds=seconds)
-            scene.sides.bus_works = False
-            return found
-
-        scene.sides.fence = fence  # type: ignore[method-assign]
+        scene.sides.after = stand_still
         scene.sides.everybody_writes()
         said = await hand_over(scene, FORWARD)
         assert said.startswith("legacy: events not heard within 1 s")
@@ -263,14 +260,11 @@ def test_a_bus_that_stands_still_behind_the_fence_gives_writing_back_without_ask
 
 def test_conflicts_that_come_up_give_writing_back(tmp_path: Path) -> None:
     async def story(scene: Scene) -> None:
-        first = scene.sides.fence
+        def find_conflicts(call: str) -> None:
+            if call.startswith("fence"):
+                scene.sides.rows["service"]["stock"].conflicts += 2
 
-        async def fence(upstream: str, entities, epoch: int, *, seconds: float):
-            found = await first(upstream, entities, epoch, seconds=seconds)
-            scene.sides.rows["service"]["stock"].conflicts += 2
-            return found
-
-        scene.sides.fence = fence  # type: ignore[method-assign]
+        scene.sides.after = find_conflicts
         assert "2 of stock" in await hand_over(scene, FORWARD)
         assert scene.writer() == "legacy"
 
@@ -283,15 +277,11 @@ def test_a_service_that_was_asked_to_own_and_does_not_answer_is_asked_until_it_d
             if asked(scene)[-1].startswith("own"):
                 scene.sides.dead = set() if scene.time > 1030 else {"inventory"}
 
-        first = scene.sides.own
-
-        async def own(upstream: str, entities, epoch: int, heard, *, seconds: float):
-            if scene.time < 1030 and upstream == "inventory":
+        def dies(call: str) -> None:
+            if scene.time < 1030 and call.startswith("own inventory"):
                 scene.sides.dead = {"inventory"}
-            return await first(upstream, entities, epoch, heard, seconds=seconds)
 
-        scene.sides.own = own  # type: ignore[method-assign]
-        scene.on_sleep = comes_back
+        scene.sides.before, scene.on_sleep = dies, comes_back
         assert await hand_over(scene, FORWARD) == "service"
         assert asked(scene).count("own orders 2") == 1
         assert asked(scene).count("own inventory 2") > 10
@@ -311,14 +301,12 @@ def test_routes_that_cannot_follow_let_writing_go_back_with_all_that_was_written
 
 def refuse_to_stop(scene: Scene, who: str) -> None:
     """As one whose token was changed."""
-    first = scene.sides.fence
 
-    async def fence(upstream: str, entities, epoch: int, *, seconds: float):
-        if upstream == who:
+    def refuse(call: str) -> None:
+        if call.startswith(f"fence {who} "):
             raise PeerFailure(f"{who} says 401", passing=False)
-        return await first(upstream, entities, epoch, seconds=seconds)
 
-    scene.sides.fence = fence  # type: ignore[method-assign]
+    scene.sides.before = refuse
 
 
 def test_a_way_back_that_fails_leads_forward_again_and_the_routes_are_asked_to_follow_until_they_do(
@@ -365,15 +353,7 @@ def test_whatever_fails_on_the_way_back_of_routes_that_cannot_follow_there_is_on
                 await hand_over(scene, FORWARD)
                 scene.sides.calls.clear()
             scene.refusals = ["the file is broken"] * 3
-            scene.sides.faults = {number: fault}
-            asking = asyncio.create_task(hand_over(scene, to))
-            dying = asyncio.create_task(scene.sides.died.wait())
-            await asyncio.wait({asking, dying}, return_when=asyncio.FIRST_COMPLETED)
-            if dying.done():
-                await scene.restart()
-            await scene.settle()
-            asking.cancel()
-            dying.cancel()
+            await hand_over_or_die(scene, to, {number: fault})
             ends.add(scene.writer())
 
         play(tmp_path / str(number), story, settings=SETTINGS)
@@ -399,18 +379,13 @@ def test_routes_that_can_follow_at_the_next_try_do(tmp_path: Path) -> None:
 
 def test_somebody_who_moves_the_same_by_hand_is_left_to_it(tmp_path: Path) -> None:
     async def story(scene: Scene) -> None:
-        first = scene.sides.fence
-
-        async def fence(upstream: str, entities, epoch: int, *, seconds: float):
-            found = await first(upstream, entities, epoch, seconds=seconds)
-            if epoch == 2:
+        def move_by_hand(call: str) -> None:
+            if call == "fence monolith 2":
                 scene.sides._move("monolith", ["order", "stock"], "legacy", 9)
-            return found
 
-        scene.sides.fence = fence  # type: ignore[method-assign]
+        scene.sides.after = move_by_hand
         assert (await hand_over(scene, FORWARD)).startswith('legacy: "order" is at epoch 9 there, and this is 2')
         assert scene.handovers.endings == {("cutover", Ending.OVERTAKEN): 1}
-        scene.sides.fence = first  # type: ignore[method-assign]
         assert await hand_over(scene, FORWARD) == "service"
         assert "own orders 10" in asked(scene)
 
@@ -476,24 +451,17 @@ def test_a_disk_that_fills_up_on_the_way_loses_nothing(
 
 def test_one_that_is_over_and_still_lets_go_is_not_kept_by_another(tmp_path: Path) -> None:
     async def story(scene: Scene) -> None:
-        letting_go, first = asyncio.Event(), scene.holds.release
-
-        async def release(name: str) -> Held:
-            await letting_go.wait()
-            return await first(name)
-
         apart = Moving(writes=Writes(("order",)), handover=SETTINGS)
         routes = [replace(each, moving=apart) if each.name == "orders" else each for each in scene.snapshot.routes]
         scene.snapshot = replace(scene.snapshot, routes=tuple(routes))
-        scene.holds.release = release  # type: ignore[method-assign]
+        gate = scene.holds.gate = asyncio.Event()
         one = await scene.handovers.begin(scene.routes("stock"), FORWARD, "alice", "")
-        while one.record.state is not State.RELEASED:  # noqa: ASYNC110 - it tells nobody
-            await asyncio.sleep(0)
-        scene.holds.release = first  # type: ignore[method-assign]
+        await scene.holds.at_gate.wait()
+        assert one.record.state is State.RELEASED
         other = await scene.handovers.begin(scene.routes("orders"), FORWARD, "bob", "")
         await other.over.wait()
         assert json.loads((tmp_path / FILE).read_text())["running"] == []
-        letting_go.set()
+        gate.set()
         await one.over.wait()
 
     play(tmp_path, story, settings=SETTINGS)
