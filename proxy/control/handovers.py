@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from proxy import clock
-from proxy.config.model import Route, Stage
+from proxy.config.model import Stage
 from proxy.config.moving import Handover
 from proxy.control.handing_over import HandingOver
 from proxy.control.handover_checks import Checks, Plan, refuse
@@ -21,7 +21,7 @@ from proxy.control.lease import HANDOVERS, Lease
 from proxy.rollout.handover import Ending, Record, State, resume
 from proxy.rollout.handover_plan import Circle, draw_circle, object_to_routes, object_to_sides
 from proxy.rollout.ownership import Entity, next_epoch, unheard
-from proxy.rollout.ports import NOTHING, Moved, MoveRefused, Unfinished
+from proxy.rollout.ports import HandoverOrder, Moved, MoveRefused, Unfinished
 
 LOOK_SECONDS = 1.0  # between looks whether another server, that leads, has ended
 PATIENCE_SECONDS = 60.0  # for whoever asked; the handover itself goes on
@@ -114,21 +114,20 @@ class Handovers:
         """Routes that nobody else may move now."""
         return frozenset(name for one in self._running for name in one.record.routes)
 
-    async def plan(
-        self, routes: Sequence[Route], to: Stage, *, force: bool = False, despite_conflicts: bool = False
-    ) -> Plan:
+    async def plan(self, order: HandoverOrder) -> Plan:
         """What would move. Raises MoveRefused with all that speaks against it."""
         if not self._lease.take():
             raise MoveRefused(self._lease.why, "ask that one, or end it: then this one leads")
         await self.taken_up.wait()
-        circle = draw_circle(self._snapshot().routes, routes)
-        refuse(object_to_routes(circle, routes, to))
+        to = order.to
+        circle = draw_circle(self._snapshot().routes, order.routes)
+        refuse(object_to_routes(circle, order.routes, to))
         if together := self.moving().intersection(route.name for route in circle.routes):
             raise MoveRefused(
                 f"a handover of {', '.join(sorted(together))} is under way", "see what it waits for: strangler status"
             )
         entities = await self._checks.look(circle.entities)
-        refuse(object_to_sides(circle, entities, to, force=force, despite_conflicts=despite_conflicts))
+        refuse(object_to_sides(circle, entities, to, force=order.force, despite_conflicts=order.despite_conflicts))
         return Plan(
             to=to,
             circle=circle,
@@ -154,51 +153,32 @@ class Handovers:
 
     # doing it
 
-    async def begin(
-        self,
-        routes: Sequence[Route],
-        to: Stage,
-        who: str,
-        because: str,
-        *,
-        force: bool = False,
-        despite_conflicts: bool = False,
-        evidence: Mapping[str, Mapping[str, Any]] = NOTHING,
-    ) -> Running:
+    async def begin(self, order: HandoverOrder) -> Running:
         """Start, and return while it is on its way. Raises MoveRefused, and then nothing was touched."""
         async with self._starting:
-            plan = await self.plan(routes, to, force=force, despite_conflicts=despite_conflicts)
+            plan = await self.plan(order)
             entities = await self._checks.rehearse(plan)
             record = Record(
-                to=to,
+                to=order.to,
                 epoch=plan.epoch,
                 routes=tuple(route.name for route in plan.circle.routes),
                 services={name: one.upstream for name, one in entities.items()},
                 owners={name: one.owner for name, one in entities.items()},
-                who=who,
-                because=because,
+                who=order.who,
+                because=order.because,
                 began=clock.now().timestamp(),
                 evidence={
-                    route.name: {**evidence.get(route.name, {}), **_insisted(force, despite_conflicts)}
+                    route.name: {**order.evidence.get(route.name, {}), **_insisted(order)}
                     for route in plan.circle.routes
                 },
             )
-            conflicts = {name: one.taker(to).conflicts for name, one in entities.items()}
+            conflicts = {name: one.taker(order.to).conflicts for name, one in entities.items()}
             return self._start(record, plan.circle.settings, conflicts, resumed=False)
 
-    async def hand_over(
-        self,
-        routes: Sequence[Route],
-        to: Stage,
-        who: str,
-        because: str,
-        *,
-        force: bool = False,
-        evidence: Mapping[str, Mapping[str, Any]] = NOTHING,
-    ) -> Moved:
+    async def hand_over(self, order: HandoverOrder) -> Moved:
         """Move, and return when it is over. Raises MoveRefused, and then the side that owned still does; Unfinished
         when a side does not answer for long, and then it goes on."""
-        running = await self.begin(routes, to, who, because, force=force, evidence=evidence)
+        running = await self.begin(order)
         try:
             async with asyncio.timeout(PATIENCE_SECONDS):
                 await running.over.wait()
@@ -269,9 +249,9 @@ class Handovers:
         self._kept = kept
 
 
-def _insisted(force: bool, despite_conflicts: bool) -> dict[str, bool]:
+def _insisted(order: HandoverOrder) -> dict[str, bool]:
     """For the ledger: every route of the circle moves because somebody insisted, also those that nobody named."""
-    said = {"forced": force, "despite_conflicts": despite_conflicts}
+    said = {"forced": order.force, "despite_conflicts": order.despite_conflicts}
     return {key: True for key, is_so in said.items() if is_so}
 
 

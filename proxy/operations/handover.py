@@ -6,7 +6,7 @@ What is told of it are lines, each an object; the last one says how it ended. No
 import asyncio
 import json
 from collections.abc import AsyncGenerator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any, Final
 
 from proxy.config.model import Route, Snapshot, Stage
@@ -16,22 +16,9 @@ from proxy.observability.metrics import Sample
 from proxy.operations.errors import Code, OperationError
 from proxy.operations.orders import name_caller, read_flag, read_reason, read_text, refuse_other_revision
 from proxy.rollout.handover_plan import SIDES
-from proxy.rollout.ports import MoveRefused
+from proxy.rollout.ports import HandoverOrder, MoveRefused
 
 SIGN_OF_LIFE_SECONDS = 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class HandoverOrder:
-    """What is asked for."""
-
-    routes: tuple[Route, ...]
-    to: Stage
-    who: str
-    because: str = ""
-    dry_run: bool = False
-    force: bool = False
-    despite_conflicts: bool = False
 
 
 _KEYS: Final = frozenset({"back", "dry_run", "force", "despite_conflicts", "who", "because", "revision"})
@@ -77,9 +64,7 @@ async def stream(handovers: Handovers, order: HandoverOrder, snapshot: Snapshot)
     Who stops reading does not stop it.
     """
     try:
-        plan = await handovers.plan(
-            order.routes, order.to, force=order.force, despite_conflicts=order.despite_conflicts
-        )
+        plan = await handovers.plan(order)
         yield _line("plan", describe_plan(plan, snapshot))
         if order.dry_run:
             yield _line("end", {"ending": "dry_run"})
@@ -87,14 +72,7 @@ async def stream(handovers: Handovers, order: HandoverOrder, snapshot: Snapshot)
     except MoveRefused as refusal:
         raise OperationError(Code.REFUSED, refusal.message, (refusal.hint,) if refusal.hint else ()) from None
     try:
-        running = await handovers.begin(
-            order.routes,
-            order.to,
-            order.who,
-            order.because,
-            force=order.force,
-            despite_conflicts=order.despite_conflicts,
-        )
+        running = await handovers.begin(order)
     except MoveRefused as refusal:
         yield _line("end", {"ending": "refused", "problem": refusal.message, "hint": refusal.hint})
         return

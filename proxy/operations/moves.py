@@ -5,11 +5,11 @@ hands writes over. A promotion that a gate holds back changes nothing; a rollbac
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import chain
 from typing import Any, Final, Protocol
 
-from proxy.config.model import Route, Snapshot, Stage
+from proxy.config.model import Snapshot, Stage
 from proxy.control.mover import FileMover
 from proxy.control.overridden_file import OverriddenFile
 from proxy.operations import gates
@@ -20,8 +20,8 @@ from proxy.rollout.choice import Chosen, Left, NotThere, everything_out, of_grou
 from proxy.rollout.handover_plan import draw_circle
 from proxy.rollout.moves import Way, kind_of, way
 from proxy.rollout.ports import (
-    NOTHING,
     Gatekeeper,
+    HandoverOrder,
     Handovers,
     Move,
     Moved,
@@ -61,18 +61,9 @@ class _Nobody:
     def moving(self) -> frozenset[str]:
         return frozenset()
 
-    async def hand_over(
-        self,
-        routes: Sequence[Route],
-        to: Stage,
-        who: str,
-        because: str,
-        *,
-        force: bool = False,
-        evidence: Mapping[str, Mapping[str, Any]] = NOTHING,
-    ) -> Moved:
-        names = ", ".join(route.name for route in routes)
-        message = f"what {names} writes goes to {to} by a handover, and nobody here hands over"
+    async def hand_over(self, order: HandoverOrder) -> Moved:
+        names = ", ".join(route.name for route in order.routes)
+        message = f"what {names} writes goes to {order.to} by a handover, and nobody here hands over"
         raise MoveRefused(message, "let strangler serve run, and try again")
 
 
@@ -247,7 +238,7 @@ async def _hand_over_together(
     try:
         handovers = plane.handovers or NOBODY
         return await handovers.hand_over(
-            routes, to, order.who, order.because, force=order.wish.force, evidence=evidence
+            HandoverOrder(routes, to, order.who, order.because, force=order.wish.force, evidence=evidence)
         )
     except MoveRefused as refused:
         return refused

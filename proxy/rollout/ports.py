@@ -140,7 +140,23 @@ class Gatekeeper(Protocol):
         ...
 
 
-NOTHING: Mapping[str, Mapping[str, Any]] = {}
+@dataclass(frozen=True, slots=True)
+class HandoverOrder:
+    """What somebody wants handed over, and why.
+
+    `to` is cutover (the services write) or legacy (the monolith does). `force` goes back behind a point of no return,
+    `despite_conflicts` although both sides have changed something. `evidence` is for the ledger, by route. A dry run
+    is planned, and not begun.
+    """
+
+    routes: Sequence[Route]
+    to: Stage
+    who: str
+    because: str = ""
+    dry_run: bool = False
+    force: bool = False
+    despite_conflicts: bool = False
+    evidence: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 class Handovers(Protocol):
@@ -150,17 +166,6 @@ class Handovers(Protocol):
         """Routes that a handover moves now, and that nobody else may."""
         ...
 
-    async def hand_over(
-        self,
-        routes: Sequence[Route],
-        to: Stage,
-        who: str,
-        because: str,
-        *,
-        force: bool = False,
-        evidence: Mapping[str, Mapping[str, Any]] = NOTHING,
-    ) -> Moved:
-        """`to` is cutover (the services write) or legacy (the monolith does); `force` goes back behind a point of no
-        return; `evidence` is for the ledger, by route. Raises MoveRefused, and then the side that owned still does;
-        Unfinished, and then it goes on."""
+    async def hand_over(self, order: HandoverOrder) -> Moved:
+        """Raises MoveRefused, and then the side that owned still does; Unfinished, and then it goes on."""
         ...

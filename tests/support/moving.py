@@ -12,7 +12,7 @@ from proxy.control.lone_file import Answer, Said
 from proxy.control.mover import FileMover
 from proxy.control.overridden_file import OverriddenFile
 from proxy.observability.log import Log
-from proxy.rollout.ports import NOTHING, GateReading, Move, Moved, MoveRefused, Position, Verb, position
+from proxy.rollout.ports import GateReading, HandoverOrder, Move, Moved, MoveRefused, Position, Verb, position
 from tests.support.routes_yaml import BASE
 
 ROUTES = """\
@@ -113,19 +113,10 @@ class Handing:
     def moving(self) -> frozenset[str]:
         return self.busy
 
-    async def hand_over(
-        self,
-        routes: Sequence[Route],
-        to: Stage,
-        who: str,
-        because: str,
-        *,
-        force: bool = False,
-        evidence: Mapping[str, Mapping[str, Any]] = NOTHING,
-    ) -> Moved:
-        self.asked.append(([route.name for route in routes], to, who, because))
-        self.forced, self.evidence = force, {**self.evidence, **evidence}
-        for each in (self.refusal, *(self.refusals.get(route.name) for route in routes)):
+    async def hand_over(self, order: HandoverOrder) -> Moved:
+        self.asked.append(([route.name for route in order.routes], order.to, order.who, order.because))
+        self.forced, self.evidence = order.force, {**self.evidence, **order.evidence}
+        for each in (self.refusal, *(self.refusals.get(route.name) for route in order.routes)):
             if each:
                 raise each
         return Moved("handed-over", "-old\n+new")

@@ -17,7 +17,7 @@ from proxy.config.moving import Handover, Moving, Writes
 from proxy.control.handover_file import FILE
 from proxy.control.sync_peers import PeerFailure
 from proxy.rollout.handover import Ending, State
-from proxy.rollout.ports import MoveRefused
+from proxy.rollout.ports import HandoverOrder, MoveRefused
 from tests.support.two_sides import Fault, Scene, TwoSides, play
 
 SETTINGS = Handover(hold_timeout=timedelta(seconds=1), drain_timeout=timedelta(seconds=1))
@@ -27,7 +27,7 @@ FORWARD, BACK = Stage.CUTOVER, Stage.LEGACY
 async def hand_over(scene: Scene, to: Stage) -> str:
     """The side that writes in the end, everything and where the routes lead; with whatever was refused."""
     try:
-        await scene.handovers.hand_over(scene.routes(), to, "alice", "because")
+        await scene.handovers.hand_over(HandoverOrder(scene.routes(), to, "alice", "because"))
     except MoveRefused as refusal:
         return f"{scene.writer()}: {refusal.message}"
     return scene.writer()
@@ -399,7 +399,9 @@ def test_the_ledger_is_told_what_was_measured_and_who_insisted_also_after_a_rest
         scene.sides.faults = {count: "die after"}
         evidence = {"orders": {"gates": [{"gate": "match_rate"}]}}
         insisting = {"force": True, "despite_conflicts": True}
-        await scene.handovers.begin(scene.routes(), FORWARD, "alice", "it must", **insisting, evidence=evidence)
+        await scene.handovers.begin(
+            HandoverOrder(scene.routes(), FORWARD, "alice", "it must", **insisting, evidence=evidence)
+        )
         await scene.sides.died.wait()
         await scene.restart()
         await scene.settle()
@@ -455,10 +457,10 @@ def test_one_that_is_over_and_still_lets_go_is_not_kept_by_another(tmp_path: Pat
         routes = [replace(each, moving=apart) if each.name == "orders" else each for each in scene.snapshot.routes]
         scene.snapshot = replace(scene.snapshot, routes=tuple(routes))
         gate = scene.holds.gate = asyncio.Event()
-        one = await scene.handovers.begin(scene.routes("stock"), FORWARD, "alice", "")
+        one = await scene.handovers.begin(HandoverOrder(scene.routes("stock"), FORWARD, "alice"))
         await scene.holds.at_gate.wait()
         assert one.record.state is State.RELEASED
-        other = await scene.handovers.begin(scene.routes("orders"), FORWARD, "bob", "")
+        other = await scene.handovers.begin(HandoverOrder(scene.routes("orders"), FORWARD, "bob"))
         await other.over.wait()
         assert json.loads((tmp_path / FILE).read_text())["running"] == []
         gate.set()
@@ -496,7 +498,7 @@ def test_of_two_servers_on_a_folder_one_leads_and_the_other_takes_over_when_it_e
         other = Scene(tmp_path, sides=scene.sides, settings=SETTINGS)
         following = asyncio.create_task(other.start())
         with pytest.raises(MoveRefused, match="another server on this state folder leads its handovers"):
-            await other.handovers.begin(other.routes(), FORWARD, "bob", "")
+            await other.handovers.begin(HandoverOrder(other.routes(), FORWARD, "bob"))
         for _ in range(10):
             await asyncio.sleep(0)
         assert other.handovers.under_way() == []
@@ -513,9 +515,9 @@ def test_of_two_servers_on_a_folder_one_leads_and_the_other_takes_over_when_it_e
 
 def test_what_is_under_way_cannot_be_handed_over_by_another(tmp_path: Path) -> None:
     async def story(scene: Scene) -> None:
-        running = await scene.handovers.begin(scene.routes(), FORWARD, "alice", "")
+        running = await scene.handovers.begin(HandoverOrder(scene.routes(), FORWARD, "alice"))
         with pytest.raises(MoveRefused, match="a handover of orders, stock is under way"):
-            await scene.handovers.begin(scene.routes("stock"), BACK, "bob", "")
+            await scene.handovers.begin(HandoverOrder(scene.routes("stock"), BACK, "bob"))
         assert scene.handovers.moving() == {"orders", "stock"}
         await running.over.wait()
         assert scene.handovers.moving() == frozenset()
@@ -525,7 +527,7 @@ def test_what_is_under_way_cannot_be_handed_over_by_another(tmp_path: Path) -> N
 
 def test_the_lines_of_a_handover_tell_its_story(tmp_path: Path) -> None:
     async def story(scene: Scene) -> None:
-        running = await scene.handovers.begin(scene.routes(), FORWARD, "alice", "")
+        running = await scene.handovers.begin(HandoverOrder(scene.routes(), FORWARD, "alice"))
         await running.over.wait()
         assert [line["text"] for line in running.lines] == [
             "writes are held",

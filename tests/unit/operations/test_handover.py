@@ -8,7 +8,8 @@ import pytest
 
 from proxy.config.model import Stage
 from proxy.operations.errors import Code, OperationError
-from proxy.operations.handover import HandoverOrder, handovers_of, ownership, read_order, samples, stream
+from proxy.operations.handover import handovers_of, ownership, read_order, samples, stream
+from proxy.rollout.ports import HandoverOrder
 from tests.support.two_sides import Scene, play
 
 
@@ -84,7 +85,7 @@ def test_who_stops_reading_stops_nothing(tmp_path: Path) -> None:
 
 def test_ownership_is_shown_with_what_is_under_way(tmp_path: Path) -> None:
     async def story(scene: Scene) -> None:
-        await scene.handovers.begin(scene.routes(), Stage.CUTOVER, "alice", "")
+        await scene.handovers.begin(HandoverOrder(scene.routes(), Stage.CUTOVER, "alice"))
         shown = await ownership(scene.handovers)
         assert shown["running"][0]["id"] == "order+stock@2"
         await scene.settle()

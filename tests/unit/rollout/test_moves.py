@@ -1,5 +1,7 @@
 """Where a route goes when it is told to, and every refusal with what to do."""
 
+from typing import Any
+
 import pytest
 
 from proxy.config.model import Route, Snapshot, Stage
@@ -20,14 +22,14 @@ def route_at(stage: str, extra: str = "", *, base: str = BASE, to: str = "to: or
     return snapshot.routes[0], snapshot
 
 
-def go(stage: str, verb: Verb, extra: str = "", *, base: str = BASE, to: str = "to: orders,", **wish: object) -> Way:
+def go(stage: str, verb: Verb, extra: str = "", *, base: str = BASE, to: str = "to: orders,", **wish: Any) -> Way:
     route, snapshot = route_at(stage, extra, base=base, to=to)
-    return way(route, Wish(verb, **wish), snapshot)  # type: ignore[arg-type]
+    return way(route, Wish(verb, **wish), snapshot)
 
 
-def refusal(stage: str, verb: Verb, extra: str = "", **more: object) -> str:
+def refusal(stage: str, verb: Verb, extra: str = "", **more: Any) -> str:
     with pytest.raises(MoveRefused) as refused:
-        go(stage, verb, extra, **more)  # type: ignore[arg-type]
+        go(stage, verb, extra, **more)
     return f"{refused.value.message} | {refused.value.hint}"
 
 
