@@ -48,7 +48,7 @@ class Checks:
         entities, problems = pair_up(wanted, legacy, answered)
         if problems:
             failures = [str(each) for each in said if isinstance(each, PeerFailure)]
-            raise MoveRefused("; ".join([*failures, *problems]), hint)
+            raise MoveRefused("; ".join([*failures, *problems]), "try again when it answers" if failures else hint)
         return entities
 
     async def _ask(self, upstream: str) -> Mapping[str, Standing] | PeerFailure:

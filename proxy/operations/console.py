@@ -159,7 +159,7 @@ class Console:
     def _advice(self) -> str:
         if self.token.problem is None:
             return f" from {self.token.where}"
-        return f": {self.token.where}: {self.token.problem}; set {VARIABLE}"
+        return f": {self.token.where}: {self.token.problem}; set {VARIABLE}, or --config to the server's file"
 
 
 def _more(problem: Mapping[str, Any]) -> dict[str, Any]:
