@@ -19,6 +19,7 @@ from django.db import DatabaseError
 from legacy_monolith.config.lifecycle import stopping
 
 GRACE_S = 10
+KEEP_ALIVE_S = 75  # longer than the proxy keeps an idle connection (60 s): who closes it must not meet a request
 
 
 def main() -> int:
@@ -82,6 +83,7 @@ def _serve() -> None:
         # Forwarded headers are Django's affair, and only when the environment says so.
         proxy_headers=False,
         server_header=False,
+        timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=GRACE_S,
     )
     background = Background(environment.broker_url)

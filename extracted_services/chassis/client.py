@@ -26,7 +26,7 @@ WORTH_ANOTHER_TRY = frozenset({429, 502, 503, 504})
 NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 SERVER_ERROR = 500
 CONNECTIONS = 50
-# Shorter than servers keep an idle connection (uvicorn: 5 s), so that none is closed while a request is put on it.
+# Shorter than servers keep an idle connection (most: 5 s or more), so that none is closed while a request is put on it.
 KEEP_ALIVE_SECONDS = 4.0
 LONGEST_ANSWER_BYTES = 1024 * 1024
 

@@ -13,6 +13,10 @@ from starlette.applications import Starlette
 
 from extracted_services.chassis.settings import CommonSettings
 
+KEEP_ALIVE_SECONDS = 75
+"""Longer than the proxy and other clients keep an idle connection (the proxy: 60 s), so that it is they who close it:
+a server that does may meet a request that is on its way."""
+
 logger = logging.getLogger("server")
 
 
@@ -32,6 +36,7 @@ def serve(settings: CommonSettings, app: Starlette, prepare: Callable[[], Awaita
             app,
             log_config=None,
             access_log=False,  # the application writes its own
+            timeout_keep_alive=KEEP_ALIVE_SECONDS,
             timeout_graceful_shutdown=settings.shutdown_timeout,
             server_header=False,
             date_header=True,

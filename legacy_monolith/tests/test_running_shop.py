@@ -8,7 +8,10 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from http.client import HTTPConnection
 
 import httpx
 import pytest
@@ -150,6 +153,16 @@ def test_one_key_sent_by_many_at_once_makes_one_order(running_shop, plenty):
         assert {answer.status_code for answer in answers} == {201}
         assert len({answer.content for answer in answers}) == 1
         assert len(api.get("/api/orders?limit=100").json()["items"]) == before + 1
+
+
+def test_a_connection_stays_open_for_longer_than_clients_keep_it_idle(running_shop):
+    """Of httpx and Node 5 s: whoever closes it first must be the client, which knows whether it is about to ask."""
+    with closing(HTTPConnection(running_shop.url.removeprefix("http://"), timeout=30)) as connection:
+        for pause in (5.5, 0.0):
+            connection.request("GET", "/readyz")
+            answer = connection.getresponse()
+            assert (answer.status, answer.read() != b"") == (200, True)
+            time.sleep(pause)
 
 
 def test_it_stops_quietly_with_an_open_stream_and_starts_again_on_its_data(tmp_path):

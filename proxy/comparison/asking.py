@@ -21,6 +21,9 @@ from proxy.wire.exchange import CapturedAnswer, CapturedRequest, Fields
 MAX_BODY_BYTES: Final = 16 * 1024 * 1024
 DEFAULT_SECONDS: Final = 30.0
 DEFAULT_CONNECTIONS: Final = 32
+IDLE_SECONDS: Final = 1.0
+"""No connection is used that was idle for longer: the system may be about to close it (gunicorn does after 2 s), and
+that would count as no answer."""
 
 _OF_THE_CONNECTION: Final = frozenset(
     {"host", "content-length", "transfer-encoding", "connection", "keep-alive", "te", "trailer", "upgrade", "expect",
@@ -65,7 +68,9 @@ class Side:
         self.prefix = at.prefix
         self._max_body_bytes = max_body_bytes
         self._timeout = httpx.Timeout(seconds).as_dict()
-        limits = httpx.Limits(max_connections=connections, max_keepalive_connections=connections)
+        limits = httpx.Limits(
+            max_connections=connections, max_keepalive_connections=connections, keepalive_expiry=IDLE_SECONDS
+        )
         self._transport = transport or httpx.AsyncHTTPTransport(verify=verify, trust_env=False, limits=limits)
 
     async def __aenter__(self) -> Self:

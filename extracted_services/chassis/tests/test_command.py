@@ -5,7 +5,10 @@ import signal
 import sqlite3
 import subprocess
 import sys
-from contextlib import closing
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from http.client import HTTPConnection
 from pathlib import Path
 
 import pytest
@@ -39,6 +42,14 @@ def change(environment: dict[str, str], statement: str) -> None:
         connection.commit()
 
 
+@contextmanager
+def ending(process: subprocess.Popen[str]) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        process.terminate()
+
+
 def test_it_migrates_serves_and_stops_when_told(environment: dict[str, str]) -> None:
     with subprocess.Popen(COMMAND, env=environment, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
@@ -48,6 +59,19 @@ def test_it_migrates_serves_and_stops_when_told(environment: dict[str, str]) -> 
 
     assert line["message"].startswith("serving on http://127.0.0.1:")
     assert (line["service"], line["revision"], line["level"]) == ("notes", "0001", "INFO")
+
+
+def test_a_connection_stays_open_for_longer_than_clients_keep_it_idle(environment: dict[str, str]) -> None:
+    """Of httpx and Node 5 s: whoever closes it first must be the client, which knows whether it is about to ask."""
+    with subprocess.Popen(COMMAND, env=environment, stderr=subprocess.PIPE, text=True) as process, ending(process):
+        assert process.stderr is not None
+        address = json.loads(process.stderr.readline())["url"].removeprefix("http://")
+        with closing(HTTPConnection(address, timeout=30)) as connection:
+            for pause in (5.5, 0.0):
+                connection.request("GET", "/healthz")
+                answer = connection.getresponse()
+                assert (answer.status, answer.read() != b"") == (200, True)
+                time.sleep(pause)
 
 
 @pytest.mark.parametrize("command", ["serve", "migrate"])

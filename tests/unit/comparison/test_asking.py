@@ -2,9 +2,11 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 
 import pytest
 
+from proxy.comparison import asking
 from proxy.comparison.asking import NoAnswer, Side
 from proxy.wire.exchange import CapturedAnswer, CapturedRequest
 from tests.support.processes import free_port
@@ -103,6 +105,31 @@ def test_nobody_there_is_told_as_such():
 
     with pytest.raises(NoAnswer, match="connect_error"):
         asyncio.run(story())
+
+
+def test_a_connection_that_was_idle_is_not_used_again(monkeypatch):
+    """The system may be about to close it, which would be no answer of its own."""
+    monkeypatch.setattr(asking, "IDLE_SECONDS", 0.05)
+    connections = []
+
+    async def on_connection(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        connections.append(writer)
+        with suppress(asyncio.IncompleteReadError):
+            while await reader.readuntil(b"\r\n\r\n"):
+                writer.write(answer(body=b"hi"))
+        writer.close()
+
+    async def story() -> None:
+        server = await asyncio.start_server(on_connection, "127.0.0.1", 0)
+        async with server, Side(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}") as side:
+            for _ in range(2):
+                assert (await side.ask(HOME)).body == b"hi"
+                await asyncio.sleep(0.2)
+        for writer in connections:
+            await writer.wait_closed()
+
+    asyncio.run(story())
+    assert len(connections) == 2
 
 
 def test_silence_has_its_limit():
