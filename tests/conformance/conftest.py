@@ -6,12 +6,25 @@ pytest tests/conformance --gateway 127.0.0.1:8080 --upstream-port 9900   any gat
 """
 
 from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from tests.conformance.case import Engine, Gateway
-from tests.conformance.engines import DRAIN, ENGINES, LONG_DRAIN, PEERS, TRUST, Backends, never_accepting, started
+from tests.conformance.engines import (
+    DRAIN,
+    ENGINES,
+    LONG_DRAIN,
+    PEERS,
+    SHORT_OF_HEADS,
+    SHORT_OF_SILENCE,
+    TRUST,
+    Backends,
+    Patience,
+    never_accepting,
+    started,
+)
 from tests.support.processes import free_port
 from tests.support.raw_upstream import RawUpstream
 
@@ -87,6 +100,34 @@ def trusting_engine(engine: Engine, backends: Backends, tmp_path_factory: pytest
         yield running
 
 
+@pytest.fixture(scope="session")
+def engine_short_of_heads(
+    engine: Engine, backends: Backends, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Engine]:
+    """The same engine, told to wait a second for a head."""
+    with _less_patient(engine, tmp_path_factory.mktemp("heads"), backends, SHORT_OF_HEADS) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def engine_short_of_silence(
+    engine: Engine, backends: Backends, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Engine]:
+    """The same engine, told to wait two seconds for a client that is silent."""
+    with _less_patient(engine, tmp_path_factory.mktemp("silence"), backends, SHORT_OF_SILENCE) as running:
+        yield running
+
+
+@contextmanager
+def _less_patient(engine: Engine, folder: Path, backends: Backends, patience: Patience) -> Iterator[Engine]:
+    """Other products keep the limits that they have."""
+    if not engine.ours:
+        yield engine
+        return
+    with started(engine.name, folder, backends, patience=patience) as running:
+        yield running
+
+
 @pytest.fixture
 def draining_engine(engine: Engine, backends: Backends, tmp_path: Path) -> Iterator[Engine]:
     """An engine of this case alone, which it may end."""
@@ -119,6 +160,20 @@ async def gateway(engine: Engine, scripted: RawUpstream) -> AsyncIterator[Gatewa
 async def trusting(trusting_engine: Engine, scripted: RawUpstream) -> AsyncIterator[Gateway]:
     """As `gateway`, through the engine that trusts us."""
     async for opened in _opened(trusting_engine, scripted):
+        yield opened
+
+
+@pytest.fixture
+async def short_of_heads(engine_short_of_heads: Engine, scripted: RawUpstream) -> AsyncIterator[Gateway]:
+    """As `gateway`, through an engine that waits a second for a head."""
+    async for opened in _opened(engine_short_of_heads, scripted):
+        yield opened
+
+
+@pytest.fixture
+async def short_of_silence(engine_short_of_silence: Engine, scripted: RawUpstream) -> AsyncIterator[Gateway]:
+    """As `gateway`, through an engine that waits two seconds for a silent client."""
+    async for opened in _opened(engine_short_of_silence, scripted):
         yield opened
 
 

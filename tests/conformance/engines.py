@@ -17,9 +17,6 @@ from tests.support.processes import free_port, running, strangler
 ENGINES = ("protocol", "asgi")
 PEERS = ("nginx", "haproxy")
 
-HEAD_TIMEOUT = 0.6
-IDLE_TIMEOUT = 1.2
-RESPONSE_TIMEOUT = 0.5
 BODY_LIMIT = 1 << 20
 
 
@@ -37,7 +34,10 @@ version: 1
 listen:
   public: 127.0.0.1:{public}
   console: 127.0.0.1:{console}
-  limits: {{ head: 32KiB, body: 1MiB, head_timeout: 600ms, idle_timeout: 1200ms, connections: {connections} }}
+  limits: {{
+    head: 32KiB, body: 1MiB, head_timeout: {patience.head}s, idle_timeout: {patience.idle}s,
+    connections: {connections},
+  }}
 {listen}
 upstreams:
   scripted: {{ url: "http://127.0.0.1:{scripted}" }}
@@ -66,14 +66,28 @@ TRUST = """\
 """
 
 
-DRAIN_TIMEOUT = 4.0
-DRAIN = "  drain_timeout: 4s"
-LONG_DRAIN_TIMEOUT = 40.0
-LONG_DRAIN = "  drain_timeout: 40s"
+DRAIN = "  drain_timeout: 8s"
+LONG_DRAIN_TIMEOUT = 120.0
+LONG_DRAIN = "  drain_timeout: 120s"
 """So long that a drain which ends by its limit cannot be mistaken for one that had nothing to wait for."""
 
 
-def write_routes(folder: Path, public: int, backends: Backends, listen: str, connections: int) -> Path:
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """Seconds that the gateway gives a client for a head, and for anything else; peers have their own."""
+
+    head: int = 120
+    idle: int = 120
+
+
+PATIENT = Patience()
+SHORT_OF_HEADS = Patience(head=1)
+SHORT_OF_SILENCE = Patience(idle=2)
+
+
+def write_routes(
+    folder: Path, public: int, backends: Backends, listen: str, connections: int, patience: Patience
+) -> Path:
     """A routes.yaml with a route for each thing a case may need."""
     path = folder / "routes.yaml"
     path.write_text(
@@ -82,6 +96,7 @@ def write_routes(folder: Path, public: int, backends: Backends, listen: str, con
             console=free_port(),
             listen=listen,
             connections=connections,
+            patience=patience,
             scripted=backends.scripted,
             refusing=backends.refusing,
             unreachable=backends.unreachable,
@@ -93,21 +108,27 @@ def write_routes(folder: Path, public: int, backends: Backends, listen: str, con
 
 @contextlib.contextmanager
 def started(
-    name: str, folder: Path, backends: Backends, *, listen: str = "", connections: int = 20_000
+    name: str,
+    folder: Path,
+    backends: Backends,
+    *,
+    listen: str = "",
+    connections: int = 20_000,
+    patience: Patience = PATIENT,
 ) -> Iterator[Engine]:
-    """The engine `name`, for as long as the block lasts. `listen` and `connections` are settings of ours."""
+    """The engine `name`, for as long as the block lasts; `listen`, `connections`, `patience` are settings of ours."""
     port = free_port()
     log = folder / f"{name}.log"
     match name:
         case "protocol":
-            routes = write_routes(folder, port, backends, listen, connections)
+            routes = write_routes(folder, port, backends, listen, connections, patience)
             with running([*strangler(), "serve", "--config", routes], port=port, log=log) as process:
                 process.wait_for_output('"ready"')
                 yield Engine(name, port, process=process)
         case "asgi":
-            routes = write_routes(folder, port, backends, listen, connections)
-            command: list[str | Path] = [sys.executable, "-m", "tests.conformance.serve_asgi", routes, str(port)]
-            with running(command, port=port, log=log):
+            routes = write_routes(folder, port, backends, listen, connections, patience)
+            command = [sys.executable, "-m", "tests.conformance.serve_asgi"]
+            with running([*command, routes, str(port), str(patience.idle)], port=port, log=log):
                 yield Engine(name, port, wire=False)
         case "nginx":
             path = folder / "nginx.conf"

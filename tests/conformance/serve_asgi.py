@@ -1,4 +1,7 @@
-"""Serve the ASGI app of a routes.yaml with plain uvicorn: `python -m tests.conformance.serve_asgi FILE PORT`."""
+"""Serve the ASGI app of a routes.yaml with plain uvicorn.
+
+`python -m tests.conformance.serve_asgi FILE PORT KEEP_ALIVE`, where an idle connection is kept for so many seconds.
+"""
 
 import os
 import sys
@@ -10,7 +13,7 @@ from proxy import create_app
 from proxy.config import load_file
 
 
-def main(path: str, port: str) -> None:
+def main(path: str, port: str, keep_alive: str) -> None:
     app = create_app(load_file(Path(path), os.environ))
     uvicorn.run(
         app,
@@ -20,7 +23,7 @@ def main(path: str, port: str) -> None:
         proxy_headers=False,  # whom to believe is for routes.yaml to say
         server_header=False,
         date_header=False,
-        timeout_keep_alive=1,
+        timeout_keep_alive=int(keep_alive),
     )
 
 

@@ -8,7 +8,7 @@ import asyncio
 import pytest
 
 from tests.conformance.case import Gateway, assert_problem, assert_truncated, ours, requires, wire
-from tests.support.messages import EndedError
+from tests.support.messages import DEADLINE, EndedError
 from tests.support.raw_upstream import UpstreamConnection
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nnext"
@@ -310,7 +310,7 @@ async def test_answer_that_takes_too_long_is_504_and_is_not_asked_for_twice(gate
     assert answer.status == 504, answer
     if gateway.engine.ours:
         assert_problem(answer)
-    assert await asyncio.wait_for(left, 4) in ("eof", "reset"), "the upstream is left waiting"
+    assert await asyncio.wait_for(left, DEADLINE) in ("eof", "reset"), "the upstream is left waiting"
     assert len(gateway.upstream.requests) == 1
 
 

@@ -7,8 +7,8 @@ from collections.abc import Callable
 import pytest
 
 from tests.conformance.case import Gateway, assert_closed, assert_problem, ours, requires, wire
-from tests.conformance.engines import HEAD_TIMEOUT, IDLE_TIMEOUT
-from tests.support.messages import EndedError
+from tests.conformance.engines import SHORT_OF_HEADS, SHORT_OF_SILENCE
+from tests.support.messages import DEADLINE, EndedError
 from tests.support.raw_upstream import OK, Script, UpstreamConnection
 
 
@@ -272,7 +272,7 @@ async def test_client_that_leaves_cancels_its_request(
         client.reset()
     else:
         await client.close()
-    await asyncio.wait_for(over.wait(), 3)
+    await asyncio.wait_for(over.wait(), DEADLINE)
 
 
 @requires("RFC 9112 §9.6")
@@ -292,87 +292,87 @@ async def test_client_that_ends_its_side_is_answered_or_closed(gateway: Gateway)
 
 @wire
 @requires("RFC 9110 §15.5.9", "Slow loris")
-async def test_head_that_takes_too_long_is_408(gateway: Gateway) -> None:
-    client = await gateway.connect()
+async def test_head_that_takes_too_long_is_408(short_of_heads: Gateway) -> None:
+    client = await short_of_heads.connect()
     began = time.monotonic()
-    await client.send(gateway.request()[:-2] + b"X-Slow: 1")
+    await client.send(short_of_heads.request()[:-2] + b"X-Slow: 1")
     answer = await client.read_answer()
-    if gateway.engine.ours:
-        gateway.assert_refused(answer, 408)
+    if short_of_heads.engine.ours:
+        short_of_heads.assert_refused(answer, 408)
     assert await client.ended() != "timeout"
-    assert HEAD_TIMEOUT * 0.5 < time.monotonic() - began < HEAD_TIMEOUT + 5
-    assert gateway.upstream.requests == []
+    assert SHORT_OF_HEADS.head * 0.5 < time.monotonic() - began < SHORT_OF_HEADS.head + 30
+    assert short_of_heads.upstream.requests == []
 
 
 @ours
 @wire
 @requires("RFC 9110 §15.5.9", "Slow loris")
-async def test_dribbling_does_not_win_time_for_a_head(gateway: Gateway) -> None:
-    client = await gateway.connect()
+async def test_dribbling_does_not_win_time_for_a_head(short_of_heads: Gateway) -> None:
+    client = await short_of_heads.connect()
     began = time.monotonic()
-    await client.send(gateway.request()[:-2])
+    await client.send(short_of_heads.request()[:-2])
     reading = asyncio.create_task(client.read_answer())
-    while not reading.done() and time.monotonic() - began < HEAD_TIMEOUT + 10:
+    while not reading.done() and time.monotonic() - began < SHORT_OF_HEADS.head + 30:
         try:
             await client.send(b"X-Slow: 1\r\n")
         except EndedError:
             break
         await asyncio.wait([reading], timeout=0.1)
-    gateway.assert_refused(await reading, 408)
-    assert time.monotonic() - began < HEAD_TIMEOUT + 5
+    short_of_heads.assert_refused(await reading, 408)
+    assert time.monotonic() - began < SHORT_OF_HEADS.head + 30
 
 
 @ours
 @wire
 @requires("RFC 9110 §15.5.9")
-async def test_second_head_on_a_connection_has_its_own_time(gateway: Gateway) -> None:
-    client = await gateway.connect()
-    await client.send(gateway.request() + b"GET /half")
+async def test_second_head_on_a_connection_has_its_own_time(short_of_heads: Gateway) -> None:
+    client = await short_of_heads.connect()
+    await client.send(short_of_heads.request() + b"GET /half")
     assert (await client.read_answer()).status == 200
-    gateway.assert_refused(await client.read_answer(), 408)
+    short_of_heads.assert_refused(await client.read_answer(), 408)
     assert await client.ended() != "timeout"
 
 
 @ours
 @requires("RFC 9112 §9.5")
-async def test_idle_connection_is_closed_without_a_word(gateway: Gateway) -> None:
-    used, unused = await gateway.connect(), await gateway.connect()
-    await used.send(gateway.request())
-    assert (await used.read_answer()).status == 200
+async def test_idle_connection_is_closed_without_a_word(short_of_silence: Gateway) -> None:
+    used, unused = await short_of_silence.connect(), await short_of_silence.connect()
     began = time.monotonic()
+    await used.send(short_of_silence.request())
+    assert (await used.read_answer()).status == 200
     await assert_closed(used, "eof")
-    assert time.monotonic() - began > IDLE_TIMEOUT * 0.4
-    if gateway.engine.wire:
+    assert time.monotonic() - began > SHORT_OF_SILENCE.idle * 0.8
+    if short_of_silence.engine.wire:
         await assert_closed(unused, "eof")
 
 
 @requires("RFC 9112 §9.5")
-async def test_slow_answer_is_not_an_idle_connection(gateway: Gateway) -> None:
+async def test_slow_answer_is_not_an_idle_connection(short_of_silence: Gateway) -> None:
     async def script(upstream: UpstreamConnection) -> None:
         await upstream.read_request()
-        await asyncio.sleep(IDLE_TIMEOUT + 0.5)
+        await asyncio.sleep(SHORT_OF_SILENCE.idle + 0.5)
         await upstream.send(OK)
 
-    gateway.upstream.runs(script)
-    assert (await gateway.ask(gateway.request())).status == 200
+    short_of_silence.upstream.runs(script)
+    assert (await short_of_silence.ask(short_of_silence.request())).status == 200
 
 
 @ours
 @requires("RFC 9112 §9.5", "RFC 9110 §15.5.9")
-async def test_slow_body_is_not_a_slow_head(gateway: Gateway) -> None:
-    client = await gateway.connect()
-    await client.send(gateway.request("POST", "", "Content-Length: 2"))
-    await asyncio.sleep(HEAD_TIMEOUT + 0.3)
+async def test_slow_body_is_not_a_slow_head(short_of_heads: Gateway) -> None:
+    client = await short_of_heads.connect()
+    await client.send(short_of_heads.request("POST", "", "Content-Length: 2"))
+    await asyncio.sleep(SHORT_OF_HEADS.head + 0.3)
     await client.send(b"ab")
     assert (await client.read_answer()).status == 200
 
 
 @ours
 @requires("RFC 9112 §9.5", "RFC 9112 §8", "Slow loris")
-async def test_body_that_stops_coming_is_cut_off(gateway: Gateway) -> None:
-    client = await gateway.connect()
-    await client.send(gateway.request("POST", "", "Content-Length: 100", body=b"half"))
-    received = await gateway.upstream.received()
+async def test_body_that_stops_coming_is_cut_off(short_of_silence: Gateway) -> None:
+    client = await short_of_silence.connect()
+    await client.send(short_of_silence.request("POST", "", "Content-Length: 100", body=b"half"))
+    received = await short_of_silence.upstream.received()
     answer = await client.read_answer()
     assert answer.status == 408 or answer.end in ("eof", "reset"), answer
     assert await client.ended() != "timeout"

@@ -78,11 +78,11 @@ async def test_head_with_bare_line_feeds_is_refused(gateway: Gateway) -> None:
 @wire
 @requires("RFC 9112 §2.2")
 @pytest.mark.parametrize("end", [b"\n\r\n", b"\r\n\n", b"\n\n", b"\r\n\r\r\n"])
-async def test_head_that_ends_oddly_is_refused(gateway: Gateway, end: bytes) -> None:
-    client = await gateway.connect()
-    await client.send(gateway.request()[:-4] + end)
-    gateway.assert_refused(await client.read_answer(), 400, 408)
-    assert gateway.upstream.requests == []
+async def test_head_that_ends_oddly_is_refused(short_of_heads: Gateway, end: bytes) -> None:
+    client = await short_of_heads.connect()
+    await client.send(short_of_heads.request()[:-4] + end)
+    short_of_heads.assert_refused(await client.read_answer(), 400, 408)
+    assert short_of_heads.upstream.requests == []
     await assert_closed(client)
 
 

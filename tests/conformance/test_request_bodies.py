@@ -6,7 +6,7 @@ import pytest
 
 from tests.conformance.case import Gateway, assert_closed, ours, requires, wire
 from tests.conformance.engines import BODY_LIMIT
-from tests.support.messages import EndedError
+from tests.support.messages import DEADLINE, EndedError
 from tests.support.raw_upstream import UpstreamConnection
 
 CHUNKED = "Transfer-Encoding: chunked"
@@ -322,7 +322,7 @@ async def test_request_cut_off_by_the_client_is_cut_off_upstream(gateway: Gatewa
         client.reset()
     else:
         await client.close()
-    assert await asyncio.wait_for(ends, 4) in ("eof", "reset")
+    assert await asyncio.wait_for(ends, DEADLINE) in ("eof", "reset")
 
 
 @ours

@@ -6,9 +6,9 @@ import struct
 import pytest
 
 from tests.conformance.case import Gateway, assert_problem, ours, requires, wire
-from tests.conformance.engines import IDLE_TIMEOUT
+from tests.conformance.engines import SHORT_OF_SILENCE
 from tests.conformance.test_streaming import BUFFERED_AT_MOST, SENT, still
-from tests.support.messages import EndedError
+from tests.support.messages import DEADLINE, EndedError
 from tests.support.raw_client import Answer, RawClient
 from tests.support.raw_upstream import OK, Script, UpstreamConnection
 from tests.support.websocket import (
@@ -291,7 +291,7 @@ async def test_upstream_that_dies_ends_the_clients_connection(gateway: Gateway, 
     client, _ = await opened(gateway)
     assert (await read_frame(client)).payload == b"last words"
     heard.set()
-    assert await client.ended(within=3) in ("eof", "reset")
+    assert await client.ended() in ("eof", "reset")
 
 
 @requires("RFC 6455 §7.1.1")
@@ -308,7 +308,7 @@ async def test_client_that_dies_ends_the_upstreams_connection(gateway: Gateway, 
         client.reset()
     else:
         await client.close()
-    assert await asyncio.wait_for(over, 3) in ("eof", "reset")
+    assert await asyncio.wait_for(over, DEADLINE) in ("eof", "reset")
 
 
 @requires("RFC 6455 §7.1.1", "RFC 9112 §9.6")
@@ -463,10 +463,10 @@ async def test_slow_end_of_a_tunnel_holds_the_other_back(gateway: Gateway) -> No
 
 
 @requires("RFC 6455 §5.5.2")
-async def test_tunnel_outlives_the_timeouts_of_requests(gateway: Gateway) -> None:
-    gateway.upstream.runs(accepts(echo))
-    client, _ = await opened(gateway)
+async def test_tunnel_outlives_the_timeouts_of_requests(short_of_silence: Gateway) -> None:
+    short_of_silence.upstream.runs(accepts(echo))
+    client, _ = await opened(short_of_silence)
     with pytest.raises(EndedError, match="timeout"):
-        await client.read_until(b"never", within=IDLE_TIMEOUT + 0.5)
+        await client.read_until(b"never", within=SHORT_OF_SILENCE.idle + 0.5)
     await client.send(encode(TEXT, b"still here", mask=True))
     assert await read_frame(client) == Frame(TEXT, b"still here")

@@ -14,8 +14,11 @@ from typing import Literal
 End = Literal["", "eof", "reset", "timeout"]
 """How a read came to its end: not at all, closed in order, torn down, or nothing came in time."""
 
-DEADLINE = 5.0
+DEADLINE = 60.0
 """Seconds that one read may take; generous, because a passing case never waits for it."""
+
+GOODBYE_SECONDS = 5.0
+"""How long a closing connection may take to hand on what it still holds; then it is left alone."""
 
 _TOKEN = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _VALUE = re.compile(rb"[\t\x20-\x7e\x80-\xff]*")
@@ -261,7 +264,7 @@ class Wire:
     async def close(self) -> None:
         self._writer.close()
         try:
-            async with asyncio.timeout(DEADLINE):
+            async with asyncio.timeout(GOODBYE_SECONDS):
                 await self._writer.wait_closed()
         except (ConnectionError, OSError, TimeoutError):
             pass
