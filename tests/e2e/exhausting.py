@@ -14,7 +14,9 @@ from pathlib import Path
 
 from benchmarks.accounting import resident_bytes
 from tests.e2e.failing import file
-from tests.support.frail_upstream import LATE_SECONDS, Frail
+from tests.support.frail_upstream import Frail
+from tests.support.marked_upstream import MarkedUpstream
+from tests.support.messages import DEADLINE
 from tests.support.paced_load import Caller, Shot
 from tests.support.processes import Process, strangler
 from tests.support.server import Server, serving
@@ -26,23 +28,31 @@ REFUSED = {(503, "connection_limit")}
 
 async def fill_the_bulkhead(folder: Path) -> None:
     """Thirty at once where four may be and four may wait."""
-    with Frail.running(folder, "monolith") as (monolith,):
-        bulkhead = "bulkhead: { max_in_flight: 4, queue: 4, max_wait: 5s }"
+    async with MarkedUpstream.running("monolith") as monolith:
+        bulkhead = "bulkhead: { max_in_flight: 4, queue: 4, max_wait: 60s }"
         with serving(folder, file(f'  monolith: {{ url: "{monolith.url}", {bulkhead} }}')) as server:
-            for _ in range(3):
-                shots = await at_once(server.public, 30, "/api/late")
+            for number in range(1, 4):
+                asking = asyncio.create_task(at_once(server.public, 30, "/api/held", "&hold"))
+                await asyncio.to_thread(
+                    server.wait_until,
+                    lambda told=22 * number: (
+                        server.metric("strangler_upstream_held_off_total", outcome="bulkhead_full") == told
+                    ),
+                )
+                assert len(monolith.seen) <= 8 * number - 4, "who had to wait did not"
+                monolith.release.set()
+                shots = await asking
+                monolith.release.clear()
                 codes = Counter((shot.status, shot.outcome) for shot in shots)
                 assert codes == {(200, ""): 8, (503, "bulkhead_full"): 22}
                 assert all(int(shot.fields["retry-after"]) >= 1 for shot in shots if shot.status == 503)
-                times = sorted(shot.seconds for shot in shots if shot.answered)
-                assert times[4] > 2 * LATE_SECONDS * 0.9, "who had to wait did not"
-            assert len(monolith.records) == 24
+                assert len(monolith.seen) == 8 * number
             await asyncio.to_thread(server.wait_until, lambda: server.metric("strangler_requests_in_flight") == 0)
 
 
-async def at_once(port: int, count: int, path: str) -> list[Shot]:
+async def at_once(port: int, count: int, path: str, query: str = "") -> list[Shot]:
     callers = [Caller(port) for _ in range(count)]
-    shots = await asyncio.gather(*(caller.ask("GET", path, str(number)) for number, caller in enumerate(callers)))
+    shots = await asyncio.gather(*(caller.ask("GET", path, f"{n}{query}") for n, caller in enumerate(callers)))
     for caller in callers:
         caller.close()
     return shots
@@ -80,36 +90,34 @@ async def use_up_the_files(folder: Path, *, clients: int) -> None:
 
 async def crowd(server: Server, clients: int, places: int) -> None:
     """They come at once and stay; then those who are served ask, all at once, both upstreams."""
-    heard = await asyncio.gather(*(come(server.public) for _ in range(clients)))
-    served = [streams for streams, said in heard if said == b""]
-    told = Counter(said.partition(b"\r\n")[0] for _, said in heard if said)
-    assert len(served) == places
+    came = [await asyncio.open_connection("127.0.0.1", server.public) for _ in range(clients)]
+    hearing = [asyncio.create_task(hear(reader)) for reader, _ in came]
+    await asyncio.to_thread(server.wait_until, lambda: sum(one.done() for one in hearing) >= clients - places)
+    sent_away = [one.result() for one in hearing if one.done()]
+    served = [streams for streams, one in zip(came, hearing, strict=True) if not one.done()]
+    for one in hearing:
+        one.cancel()
+    await asyncio.wait(hearing)
+    told = Counter(said.partition(b"\r\n")[0] for said in sent_away)
     assert told == {b"HTTP/1.1 503 Service Unavailable": clients - places}
-    assert all(b"urn:strangler:connection_limit" in said and b"Retry-After: 1" in said for _, said in heard if said)
+    assert all(b"urn:strangler:connection_limit" in said and b"Retry-After: 1" in said for said in sent_away)
     for path in (b"/api/late", b"/other/late", b"/api/items"):
         for _, writer in served:
             writer.write(b"GET %b HTTP/1.1\r\nHost: shop.example\r\n\r\n" % path)
         for reader, _ in served:
-            head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 10)
+            head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), DEADLINE)
             assert head.startswith(b"HTTP/1.1 200 ")
             await reader.readexactly(int(head.lower().partition(b"content-length: ")[2].split(b"\r\n")[0]))
-    for (_, writer), _ in heard:
+    for _, writer in came:
         writer.close()
 
 
-Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
-
-
-async def come(port: int) -> tuple[Streams, bytes]:
-    """Connect, and hear for a moment whether one is sent away. Empty: one is not."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+async def hear(reader: asyncio.StreamReader) -> bytes:
+    """What is said to somebody who is sent away; who is served hears nothing."""
     try:
-        said = await asyncio.wait_for(reader.read(), 2)
-    except TimeoutError:
-        return (reader, writer), b""
+        return await reader.read() or b"closed without a word"
     except ConnectionError as error:
-        said = repr(error).encode()
-    return (reader, writer), said or b"closed without a word"
+        return repr(error).encode()
 
 
 async def answer_wrongly(folder: Path, *, rounds: int) -> None:

@@ -55,11 +55,12 @@ async def kill_one_of_two(folder: Path, chance: Random, *, workers: int, rate: f
         text = file(f'  monolith: {{ targets: ["{left.url}", "{right.url}"] }}')
         with serving(folder, text, "--workers", str(workers)) as server:
             async with PacedLoad(server.public, rate, 32, mixed).running() as load:
-                await asyncio.sleep(seconds * chance.uniform(0.3, 0.5))
+                await load.more(rate * seconds * chance.uniform(0.3, 0.5))
+                killed = time.monotonic()
                 gone = await asyncio.to_thread(left.kill)
-                await asyncio.sleep(seconds * 0.5)
+                await load.more(rate * seconds * 0.5)
             retries = server.metric("strangler_retries_total")
-        judge_the_killing(load.shots, gone)
+        judge_the_killing(load.shots, killed, gone)
         judge_the_writes(load.shots, [left, right])
         later = [shot for shot in load.shots if shot.began > gone + NOTICE_SECONDS]
         assert all(shot.fields["x-from"] == "right" for shot in later)
@@ -68,14 +69,13 @@ async def kill_one_of_two(folder: Path, chance: Random, *, workers: int, rate: f
         print(
             f"{workers} workers, {per_second:.0f}/s, {len(load.shots)} requests: lost {dict(lost)}, {retries} retries"
         )
-        assert per_second > rate / 2, "too few requests to show anything"
 
 
-def judge_the_killing(shots: list[Shot], gone: float) -> None:
+def judge_the_killing(shots: list[Shot], killed: float, gone: float) -> None:
     lost = [shot for shot in shots if not shot.answered]
     assert [shot for shot in lost if shot.method == "GET" and not shot.cut] == []
     assert [shot for shot in lost if not shot.began < gone + NOTICE_SECONDS] == []
-    assert [shot for shot in lost if not shot.ended > gone - NOTICE_SECONDS] == []
+    assert [shot for shot in lost if not shot.ended > killed] == []
     assert {shot.outcome for shot in lost if not shot.cut} <= {"reset"}
 
 
@@ -126,7 +126,7 @@ async def fall_back(folder: Path, *, rounds: int) -> None:
         text = file(
             f'''\
   monolith: {{ url: "{monolith.url}" }}
-  service: {{ url: "{service.url}", timeout: {{ connect: 10s, response: 10s }}, breaker: {breaker} }}''',
+  service: {{ url: "{service.url}", timeout: {{ connect: 60s, response: 60s }}, breaker: {breaker} }}''',
             "  - { name: items, match: /api/**, to: service, stage: cutover, fallback: {} }",
         )
         shots: list[Shot] = []
@@ -136,9 +136,10 @@ async def fall_back(folder: Path, *, rounds: int) -> None:
                     await asyncio.sleep(0.5)
                     gone = await asyncio.to_thread(service.kill)
                     await asyncio.sleep(2.4)
+                    await asyncio.to_thread(server.wait_until, lambda gone=gone: shows(load.since(gone)))
                     back = time.monotonic()
                     await asyncio.to_thread(service.start)
-                    await asyncio.sleep(2.5)
+                    await asyncio.to_thread(server.wait_until, lambda: mended(server, "service", 1, load))
                     whole = time.monotonic()
                     await asyncio.sleep(0.5)
                 judge_the_fallback(load, gone, back, whole)
@@ -146,6 +147,19 @@ async def fall_back(folder: Path, *, rounds: int) -> None:
             assert server.metric("strangler_fallback_total", route="items") > 0
         assert {record.method for record in monolith.records} == {"GET"}
         judge_the_writes(shots, [service])
+
+
+def shows(shots: list[Shot]) -> bool:
+    """A breaker has opened since, and most writes were refused by it."""
+    codes = Counter(shot.outcome for shot in shots if shot.method == "POST")
+    return codes["breaker_open"] > codes["connect_error"]
+
+
+def mended(server: Server, upstream: str, workers: int, load: PacedLoad) -> bool:
+    """The breakers of all workers are closed, and the last twenty requests were answered by the upstream itself."""
+    last = load.shots[-20:]
+    closed = server.metric("strangler_breakers", upstream=upstream, state="closed") == workers
+    return closed and all(shot.answered and shot.fields["x-from"] == upstream for shot in last)
 
 
 def every_third_a_write(number: int) -> tuple[str, str]:
@@ -164,6 +178,6 @@ def judge_the_fallback(load: PacedLoad, gone: float, back: float, whole: float) 
     print(f"{len(reads)} reads answered, {len(away) - len(refused)} by the monolith; writes meanwhile: {dict(codes)}")
     assert set(codes) == {(502, "connect_error", False), (503, "breaker_open", True)}
     assert codes[503, "breaker_open", True] > codes[502, "connect_error", False]
-    assert max(shot.seconds for shot in away) < 6.0, "the service's own time limit was waited for"
+    assert max(shot.seconds for shot in away) < 30.0, "the service's own time limit was waited for"
     later = load.since(whole)
     assert {(shot.answered, shot.fields["x-from"]) for shot in later} == {(True, "service")}

@@ -27,7 +27,7 @@ class Plan:
     window: float = 2.0
     clients: int = 3
     rate: float = 100.0
-    patience: float = 60.0  # a busy machine answers less in a window, and waits for more
+    patience: float = 180.0  # a busy machine answers less in a window, and waits for more
     latency: str = "<= legacy * 50"
 
 
@@ -82,6 +82,11 @@ class Place:
                 return found
             await asyncio.sleep(0.05)
         raise AssertionError(f"after {self.plan.patience} s: {json.dumps(found, indent=1)}")
+
+    async def more(self) -> None:
+        """Wait for twenty answers of the legacy side that each user has asked for since."""
+        goal = self.legacy.asked + 20 * self.plan.clients
+        await asyncio.to_thread(self.server.wait_until, lambda: self.legacy.asked >= goal)
 
     def history(self) -> list[dict[str, Any]]:
         entries: list[dict[str, Any]] = self.server.api("history").json()["entries"]

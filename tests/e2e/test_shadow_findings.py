@@ -46,7 +46,7 @@ def both_sides(folder: Path) -> Iterator[tuple[int, int]]:
 
 def shop(old: int, new: int, *, rules: str = "{}") -> str:
     routes = "\n".join(
-        f"  - {{ name: {name}, match: /{name}/**, to: service, stage: shadow, shadow: {{ queue: 2000 }},"
+        f"  - {{ name: {name}, match: /{name}/**, to: service, stage: shadow, shadow: {{ queue: 2000, timeout: 60s }},"
         f" compare: {rules} }}"
         for name in ("products", "reports", "search")
     )
@@ -154,9 +154,10 @@ def test_twenty_thousand_equal_pairs_raise_no_alarm(tmp_path: Path) -> None:
         pair = an_exchange(a_request(f"/products/{number}"))
         runner.take(replace(pair, at=clock.now(), route="products", answers=answers, primary="legacy"), None)
         if number % 500 == 499:
-            assert runner.wait_until_done(20)
+            assert runner.wait_until_done(60)
+            assert store.flush(60)
     runner.close()
-    assert store.flush(20)
+    assert store.flush(60)
     store.close()
     (said,) = mismatches(made, Question(since=timedelta(hours=1)), clock.now())["routes"]
     assert (said["verdict"], said["compared"], said["again"]) == ("match", EQUAL_PAIRS, EQUAL_PAIRS // 20)

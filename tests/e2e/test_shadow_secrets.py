@@ -59,7 +59,7 @@ def shop(old: int, new: int) -> str:
     """A route for each plant, so that each has examples of its own."""
     routes = "\n".join(
         f'  - {{ name: plant-{number}, match: {{ path: "/**", headers: {{ {PLANT}: "{number}" }} }}, to: service,'
-        " stage: shadow, shadow: { allow_writes: true } }"
+        " stage: shadow, shadow: { allow_writes: true, timeout: 60s } }"
         for number in range(len(PLANTS))
     )
     return f"""\

@@ -42,7 +42,7 @@ def visitor(shop: Deployment, user: str | None) -> Iterator[Visitor]:
     """Somebody with a session at each address, or, without a name, nobody in particular. Redirects are not followed."""
     with ExitStack() as stack:
         clients = [
-            stack.enter_context(place.browser(user) if user else httpx.Client(base_url=place.url, timeout=30))
+            stack.enter_context(place.browser(user) if user else httpx.Client(base_url=place.url, timeout=60))
             for place in (shop.direct, shop.proxied)
         ]
         for client in clients:
@@ -174,7 +174,7 @@ def test_what_an_api_call_is_refused_for_is_the_same(shop: Deployment) -> None:
 def test_redirects_and_cookies_of_a_login_are_the_same(shop: Deployment) -> None:
     seen = []
     for place in (shop.direct, shop.proxied):
-        with httpx.Client(base_url=place.url, timeout=30) as client:
+        with httpx.Client(base_url=place.url, timeout=60) as client:
             sent_away = client.get("/orders/")
             form = {"username": "alice", "password": "alice-pass"}
             entered = submit(client, sent_away.headers["location"], form, to=sent_away.headers["location"])
@@ -204,7 +204,7 @@ def test_a_checkout_takes_stock_once_and_a_declined_card_nothing(shop: Deploymen
     sku = shop.best_stocked()
 
     def available() -> int:
-        found: int = httpx.get(f"{shop.direct.url}/api/stock/{sku}").json()["available"]
+        found: int = httpx.get(f"{shop.direct.url}/api/stock/{sku}", timeout=60).json()["available"]
         return found
 
     with shop.proxied.browser("bob") as bob, shop.proxied.api("bob") as api:
@@ -232,7 +232,7 @@ def test_a_picture_of_a_megabyte_is_uploaded_and_shown(shop: Deployment) -> None
         page = submit(admin, f"/staff/products/{sku}/picture/", {}, files=files)
         assert "has a new picture" in page.text
         path = admin.get(f"/api/products/{sku}").json()["image"]
-        shown = [httpx.get(f"{place.url}{path}") for place in (shop.direct, shop.proxied)]
+        shown = [httpx.get(f"{place.url}{path}", timeout=60) for place in (shop.direct, shop.proxied)]
     assert list(compare(*shown)) == []
     assert Image.open(io.BytesIO(shown[1].content)).size == (1000, 1000)
 
@@ -263,13 +263,13 @@ def test_the_status_stream_tells_each_change_as_it_happens(shop: Deployment) -> 
 
         listener = threading.Thread(target=listen)
         listener.start()
-        assert [told.get(timeout=10) for _ in range(3)] == ["text/event-stream", "pending", "confirmed"]
+        assert [told.get(timeout=60) for _ in range(3)] == ["text/event-stream", "pending", "confirmed"]
         for action, status in (("ship", "shipped"), ("deliver", "delivered")):
             assert told.empty()
             mark(admin, action, order_path)
-            assert told.get(timeout=10) == status
-        assert told.get(timeout=10) == "end"
-        listener.join(10)
+            assert told.get(timeout=60) == status
+        assert told.get(timeout=60) == "end"
+        listener.join(60)
 
 
 def mark(admin: httpx.Client, action: str, order_path: str) -> None:

@@ -15,6 +15,7 @@ from tests.support.marked_upstream import marked
 from tests.support.messages import EndedError
 from tests.support.raw_client import Answer, RawClient
 
+ROUND_SECONDS = 120.0
 SIZES = (100, 2_000, 40_000)
 BODIES = (b"", b"", b"order" * 20, b"x" * 20_000)
 """What is asked for, in turn: two GETs, a small and a larger POST; answers of three sizes in two framings."""
@@ -68,7 +69,7 @@ class Load:
     async def rounds(self, count: int = 1) -> None:
         """Wait until every client has begun and ended `count` requests from now on. Raises `TimeoutError`."""
         goals = {number: done + count + 1 for number, done in self._done.items()}  # one may be under way
-        async with asyncio.timeout(30), self._progress:
+        async with asyncio.timeout(ROUND_SECONDS), self._progress:
             await self._progress.wait_for(lambda: all(self._done[number] >= goal for number, goal in goals.items()))
 
     async def _client(self, number: int) -> None:

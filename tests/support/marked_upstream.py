@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from urllib.parse import parse_qs, urlsplit
 
-from tests.support.messages import Body, EndedError, Head, Wire, declared_framing, parse_head
+from tests.support.messages import DEADLINE, Body, EndedError, Head, Wire, declared_framing, parse_head
 from tests.support.websocket import CLOSE, TEXT, accept_key, encode, read_frame
 
 LINE_SECONDS = 0.02
@@ -78,7 +78,7 @@ class MarkedUpstream:
 
     async def received(self, *tokens: str) -> None:
         """Wait until all these requests have come. Raises `TimeoutError`."""
-        async with asyncio.timeout(10), self._arrived:
+        async with asyncio.timeout(DEADLINE), self._arrived:
             await self._arrived.wait_for(lambda: set(tokens) <= set(self.tokens))
 
     async def _serve(self, wire: Wire) -> None:

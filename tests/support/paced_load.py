@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from statistics import median
 
-ANSWER_SECONDS = 15.0
+ANSWER_SECONDS = 60.0
 BODY = b"2 teapots"
 
 
@@ -121,6 +121,7 @@ class PacedLoad:
         self._keeps = keeps
         self._body = body
         self._ended = asyncio.Event()
+        self._progress = asyncio.Condition()
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator["PacedLoad"]:
@@ -142,10 +143,18 @@ class PacedLoad:
             if not self._ended.is_set():
                 method, path = self._choose(number)
                 self.shots.append(await caller.ask(method, path, f"{self._name}{number}"))
+                async with self._progress:
+                    self._progress.notify_all()
                 number += self._clients
                 if not self._keeps:
                     caller.close()
         caller.close()
+
+    async def more(self, count: float) -> None:
+        """Wait until so many more have come to their end."""
+        goal = len(self.shots) + count
+        async with self._progress:
+            await self._progress.wait_for(lambda: len(self.shots) >= goal)
 
     def since(self, began: float) -> list[Shot]:
         return [shot for shot in self.shots if shot.began >= began]

@@ -142,6 +142,10 @@ class Server:
         found: list[dict[str, Any]] = self.api("status").json()["workers"]["connected"]
         return found
 
+    def wait_until_taken(self) -> None:
+        """Until every worker serves the file that the control process has read: one may be late."""
+        self.wait_until(lambda: {each["revision"] for each in self.workers()} == {self.readyz().json()["revision"]})
+
     def control_pid(self) -> int:
         pid: int = self.api("status").json()["control"]["pid"]
         return pid

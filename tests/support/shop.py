@@ -50,7 +50,7 @@ class Deployment:
 
     def best_stocked(self) -> str:
         """The SKU of the product that there is most of."""
-        levels = httpx.get(f"{self.direct.url}/api/stock?limit=100").json()["items"]
+        levels = httpx.get(f"{self.direct.url}/api/stock?limit=100", timeout=60).json()["items"]
         sku: str = max(levels, key=lambda level: level["available"])["sku"]
         return sku
 
