@@ -21,7 +21,7 @@ version: 1
 listen: {{ public: 127.0.0.1:{public}, console: 127.0.0.1:{console} }}
 upstreams:
   monolith: {{ url: "http://127.0.0.1:{parts}" }}
-  service: {{ url: "http://127.0.0.1:{parts}" }}
+  service: {{ url: "http://127.0.0.1:{parts}", timeout: {{ response: 5m }} }}
   nobody: {{ url: "http://127.0.0.1:{nobody}" }}
 defaults: {{ legacy: monolith }}
 state: {folder}/state
@@ -29,17 +29,23 @@ routes:
   - name: composed
     match: GET /composed/{{order}}/{{payment}}
     aggregate:
-      order: {{ from: service, get: "/answer/{{order}}", required: true, timeout: 2s }}
+      order: {{ from: service, get: "/answer/{{order}}", required: true }}
+      payment: {{ from: service, get: "/answer/{{payment}}" }}
+      stock: {{ from: nobody, get: /stock, default: [] }}
+  - name: hurried
+    match: GET /hurried/{{order}}/{{payment}}
+    aggregate:
+      order: {{ from: service, get: "/answer/{{order}}", required: true }}
       payment: {{ from: service, get: "/answer/{{payment}}", timeout: 1s }}
       stock: {{ from: nobody, get: /stock, default: [] }}
-  - name: patient
-    match: GET /patient/{{order}}/{{payment}}
+  - name: urgent
+    match: GET /urgent/{{order}}/{{payment}}
     aggregate:
-      order: {{ from: service, get: "/answer/{{order}}", required: true, timeout: 25s }}
-      payment: {{ from: service, get: "/answer/{{payment}}", timeout: 25s }}
+      order: {{ from: service, get: "/answer/{{order}}", required: true, timeout: 1s }}
+      payment: {{ from: service, get: "/answer/{{payment}}" }}
 """
-AT_ONCE_S = 12.0
-"""Far less than the parts of `patient` may take, and more than a busy machine needs."""
+AT_ONCE_S = 60.0
+"""Far less than the service may take, and more than a busy machine needs."""
 
 STOCK_FAILED = {"status": 502, "code": "connect_error"}
 
@@ -81,7 +87,7 @@ def side(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 
 
 def soon(holds: Callable[[], bool]) -> None:
-    until = time.monotonic() + 10
+    until = time.monotonic() + AT_ONCE_S
     while not holds():
         assert time.monotonic() < until
         time.sleep(0.01)
@@ -104,8 +110,8 @@ def test_parts_are_mounted_byte_for_byte(side: Side) -> None:
 
 def test_a_part_that_never_answers_costs_its_time_and_no_more(side: Side) -> None:
     begun = time.monotonic()
-    content = partial(side.get("/composed/ok/stall"))
-    assert 1.0 <= time.monotonic() - begun < AT_ONCE_S  # and not the upstream's 30 s
+    content = partial(side.get("/hurried/ok/stall"))
+    assert 1.0 <= time.monotonic() - begun < AT_ONCE_S  # and not the upstream's
     assert content["payment"] is None
     assert content["_errors"] == {"payment": {"status": 504, "code": "timeout"}, "stock": STOCK_FAILED}
 
@@ -125,7 +131,7 @@ def test_a_part_that_never_answers_costs_its_time_and_no_more(side: Side) -> Non
     ],
 )
 def test_an_optional_part_that_failed_is_named(side: Side, how: str, status: int, code: str) -> None:
-    answer = side.get(f"/composed/ok/{how}")
+    answer = side.get(f"/{'hurried' if how == 'drip' else 'composed'}/ok/{how}")
     content = partial(answer)
     assert content["order"] == json.loads(OK)
     assert content["payment"] is None
@@ -136,7 +142,7 @@ def test_an_optional_part_that_failed_is_named(side: Side, how: str, status: int
 @pytest.mark.parametrize("status", [401, 403, 404, 410, 429])
 def test_what_a_required_part_says_is_passed_on_at_once(side: Side, status: int) -> None:
     begun = time.monotonic()
-    answer = side.get(f"/patient/status-{status}/stall")
+    answer = side.get(f"/composed/status-{status}/stall")
     assert time.monotonic() - begun < AT_ONCE_S  # the other part was not waited for
     assert (answer.status, answer.json()) == (status, {"said": f"status-{status}"})
     assert answer.headers["www-authenticate"] == "Bearer"
@@ -154,7 +160,7 @@ def test_what_a_required_part_says_is_passed_on_at_once(side: Side, status: int)
     ],
 )
 def test_any_other_failure_of_a_required_part_is_a_problem(side: Side, how: str, status: int, kind: str) -> None:
-    answer = side.get(f"/composed/{how}/ok")
+    answer = side.get(f"/{'urgent' if status == 504 else 'composed'}/{how}/ok")
     assert answer.status == status
     assert answer.headers["content-type"] == "application/problem+json"
     assert answer.json()["type"] == f"urn:strangler:{kind}"
@@ -170,7 +176,7 @@ def test_parts_that_are_not_wanted_any_more_are_left(side: Side) -> None:
 def test_when_the_client_leaves_its_parts_are_left(side: Side) -> None:
     before = side.seen
     with socket.create_connection(("127.0.0.1", side.port)) as client:
-        client.sendall(b"GET /patient/stall/ok HTTP/1.1\r\nHost: a\r\n\r\n")
+        client.sendall(b"GET /composed/stall/ok HTTP/1.1\r\nHost: a\r\n\r\n")
         soon(lambda: side.seen["begun"] == before["begun"] + 2)
         client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # leave by a reset
         left = time.monotonic()

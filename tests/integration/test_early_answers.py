@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.processes import PATIENCE_S
 from tests.support.server import routes_yaml, serving
 
 BODY_BYTES = 8 * 1024 * 1024
@@ -39,7 +40,7 @@ def refusing() -> Iterator[str]:
 
 def upload(port: int) -> bytes:
     """What the client is answered; it reads on when its sending fails, as curl does."""
-    with socket.create_connection(("127.0.0.1", port), timeout=10) as client:
+    with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_S) as client:
         client.sendall(b"POST /cart HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % BODY_BYTES)
         with contextlib.suppress(OSError):  # it is the answer that counts
             client.sendall(bytes(BODY_BYTES))

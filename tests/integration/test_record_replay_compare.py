@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.processes import Process, strangler
+from tests.support.processes import PATIENCE_S, Process, strangler
 from tests.support.server import Server, serving
 from tests.support.session_shop import SessionShop
 
@@ -26,7 +26,7 @@ routes:
 
 def visit(port: int) -> int:
     """Log in, order, look at the order. Its id."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE_S)
 
     def ask(method: str, path: str, body: object = None, **headers: str) -> http.client.HTTPResponse:
         data = None if body is None else json.dumps(body)

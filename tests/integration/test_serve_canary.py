@@ -53,7 +53,7 @@ listen: {{ public: 127.0.0.1:0, console: 127.0.0.1:0, trusted_callers: [{trusted
 upstreams:
   monolith: {{ url: "{monolith}" }}
   service: {{ url: "{service}" }}
-defaults: {{ legacy: monolith, pin: 30s }}
+defaults: {{ legacy: monolith, pin: 10m }}
 log: {{ access: on }}
 routes:
   - name: pages
@@ -180,7 +180,7 @@ def test_a_raise_moves_nobody_back_and_what_workers_sign_holds_over_a_reload(sho
     before = {user: shop.side("/pages/x", {"X-Customer": user}) for user in users}
     written = shop.ask("/orders", {"Content-Length": "0"}, method="POST")
     shop.server.file.write_text(text(shop.monolith.url, shop.service.url, weight=80))
-    assert shop.server.api("reload", method="POST").status == 200
+    assert shop.server.reload().status == 200
     after = {user: shop.side("/pages/x", {"X-Customer": user}) for user in users}
     assert all(after[user] == "service" for user in users if before[user] == "service")
     assert sum(side == "service" for side in after.values()) > sum(side == "service" for side in before.values())

@@ -27,7 +27,7 @@ def server(running: Server, upstream: NamedUpstream) -> Server:
     """The running server, whole, with the file it began with."""
     running.wait_until(lambda: len(running.workers()) == 2)
     running.file.write_text(routes_yaml(upstream.url, upstream.url))
-    assert running.api("reload", method="POST").status == 200
+    assert running.reload().status == 200
     running.forget_log()
     return running
 
@@ -64,8 +64,9 @@ def test_without_the_control_process_serving_goes_on_and_it_comes_back_able_to_r
     server.wait_for_log("reload_unchanged")
     server.wait_until(lambda: len(server.workers()) == 2)
     assert {worker["pid"] for worker in server.workers()} == pids
+    before = server.readyz().json()["revision"]
     server.file.write_text(routes_yaml(upstream.url, upstream.url, stage="cutover"))
-    assert server.api("reload", method="POST").json()["changed"] is True
+    assert server.reload().json()["revision"] != before
     assert server.metric("strangler_control_restarts_total") >= 1
 
 
@@ -96,7 +97,7 @@ def test_a_rolling_restart_replaces_every_worker_without_a_failed_request(server
     before = {worker["pid"] for worker in server.workers()}
     restarted = server.cli("reload", "--rolling-restart")
     assert restarted.returncode == 0, restarted.stderr
-    statuses = set()
+    statuses = {ask(server.public, "/other").status}
     while not server.log("rolling_restart_done"):
         statuses.add(ask(server.public, "/other").status)
     assert statuses == {200}

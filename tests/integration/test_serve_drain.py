@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.processes import is_listening, strangler
+from tests.support.processes import PATIENCE_S, is_listening, strangler
 from tests.support.server import NamedUpstream, Server, ask, routes_yaml, serving
 
 
@@ -36,7 +36,7 @@ def start_slow(server: Server, upstream: NamedUpstream) -> tuple[threading.Threa
 
     thread = threading.Thread(target=talk)
     thread.start()
-    assert upstream.asked.wait(5)
+    assert upstream.asked.wait(PATIENCE_S)
     return thread, statuses
 
 
@@ -47,17 +47,25 @@ def test_a_request_under_way_is_answered_and_the_exit_code_is_zero(upstream: Nam
         server.wait_until(lambda: not is_listening(server.public))
         assert server.readyz().status == 503
         upstream.release.set()
-        thread.join(10)
+        thread.join(PATIENCE_S)
         assert statuses == [200]
         assert server.process.wait() == 0
 
 
 def test_during_the_delay_readiness_is_gone_and_requests_are_served(upstream: NamedUpstream, tmp_path: Path) -> None:
-    text = routes_yaml(upstream.url, upstream.url, extra=", drain_delay: 1s")
+    text = routes_yaml(upstream.url, upstream.url, extra=", drain_delay: 5m")
     with serving(tmp_path, text) as server:
         server.process.send_signal(signal.SIGTERM)
         server.wait_until(lambda: server.readyz().status == 503)
         assert ask(server.public, "/cart").status == 200
+        server.process.send_signal(signal.SIGTERM)
+        assert server.process.wait() == 128 + signal.SIGTERM
+
+
+def test_after_the_delay_the_server_ends(upstream: NamedUpstream, tmp_path: Path) -> None:
+    text = routes_yaml(upstream.url, upstream.url, extra=", drain_delay: 100ms")
+    with serving(tmp_path, text) as server:
+        server.process.send_signal(signal.SIGTERM)
         assert server.process.wait() == 0
 
 
@@ -67,8 +75,8 @@ def test_a_second_signal_does_not_wait(upstream: NamedUpstream, tmp_path: Path) 
         server.process.send_signal(signal.SIGINT)
         server.wait_for_log("drain")
         server.process.send_signal(signal.SIGINT)
-        assert server.process.wait(within=3) == 130
-        thread.join(10)
+        assert server.process.wait(within=30) == 130  # and drain_timeout is twice that
+        thread.join(PATIENCE_S)
         assert statuses == [0]
 
 
@@ -106,10 +114,10 @@ def test_closing_the_terminal_ends_the_server_instead_of_reloading_it(upstream: 
     try:
         output = b""
         while b'"event": "ready"' not in output:
-            assert select.select([terminal], [], [], 20)[0], output
+            assert select.select([terminal], [], [], PATIENCE_S)[0], output
             output += os.read(terminal, 4096)
         os.close(terminal)
-        assert process.wait(20) == 0
+        assert process.wait(PATIENCE_S) == 0
     finally:
         process.kill()
         process.wait()

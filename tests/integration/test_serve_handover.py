@@ -12,15 +12,16 @@ from typing import ClassVar
 import pytest
 
 from tests.support.owning_upstream import TOKEN, Rows, both_sides
+from tests.support.processes import PATIENCE_S
 from tests.support.server import Server, serving, strangler
 
 FILE = """\
 version: 1
-listen: {{ public: 127.0.0.1:0, console: 127.0.0.1:0, drain_timeout: 5s }}
+listen: {{ public: 127.0.0.1:0, console: 127.0.0.1:0, drain_timeout: 60s }}
 upstreams:
   monolith: {{ url: "{legacy}", sync: {{ path: /internal/sync, token: "${{INTERNAL_TOKEN}}" }} }}
   orders: {{ url: "{service}", sync: {{ path: /internal/sync, token: "${{INTERNAL_TOKEN}}" }} }}
-defaults: {{ legacy: monolith, handover: {{ hold_timeout: {hold}, queue: {queue}, drain_timeout: 5s }} }}
+defaults: {{ legacy: monolith, handover: {{ hold_timeout: {hold}, queue: {queue}, drain_timeout: 60s }} }}
 routes:
   - name: place-order
     match: /orders/**
@@ -29,7 +30,7 @@ routes:
     group: checkout
     writes: {{ entities: [order] }}
 """
-LONG, SHORT = "20s", "1s"
+LONG, SHORT = "3m", "1s"
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +68,7 @@ def put(running: tuple[Server, dict[str, str]], hold: str = LONG, queue: int = 4
     server, urls = running
     server.wait_until(lambda: len(server.workers()) == 2)
     server.file.write_text(FILE.format(**urls, hold=hold, queue=queue))
-    assert server.api("reload", method="POST").status == 200
+    assert server.reload().status == 200
     (server.folder / ".strangler" / "handovers.json").unlink(missing_ok=True)
     return server
 
@@ -82,17 +83,17 @@ def handing_over(server: Server, rows: Rows, *options: str) -> Iterator["subproc
         command, cwd=server.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, process_group=0
     )
     try:
-        assert rows.fencing.wait(30), "nobody was fenced"
+        assert rows.fencing.wait(PATIENCE_S), "nobody was fenced"
         yield process
     finally:
         rows.open()
-        process.communicate(timeout=40)
+        process.communicate(timeout=PATIENCE_S)
 
 
 def end_of(process: "subprocess.Popen[str]", rows: Rows) -> dict[str, object]:
     """Let it go on; how it ended."""
     rows.open()
-    output, errors = process.communicate(timeout=40)
+    output, errors = process.communicate(timeout=PATIENCE_S)
     assert output, errors
     found: dict[str, object] = json.loads(output.splitlines()[-1])
     return found
@@ -104,7 +105,7 @@ class Client:
     opened: ClassVar[list[socket.socket]] = []
 
     def __init__(self, server: Server) -> None:
-        self.sock = socket.create_connection(("127.0.0.1", server.public), timeout=30)
+        self.sock = socket.create_connection(("127.0.0.1", server.public), timeout=PATIENCE_S)
         self.opened.append(self.sock)
 
     def sends(self, *pieces: bytes) -> "Client":
@@ -119,7 +120,7 @@ class Client:
         except TimeoutError:
             return True
         finally:
-            self.sock.settimeout(30)
+            self.sock.settimeout(PATIENCE_S)
 
     def reads(self, *wanted: bytes) -> bytes:
         """Until all of it has come, in this order; or the end."""
@@ -224,7 +225,7 @@ def test_a_control_process_that_dies_while_it_holds_is_followed_by_one_that_ends
         server.wait_until(lambda: server.metric("strangler_held") == 1)
         os.kill(control, signal.SIGKILL)
         rows.gate.set()
-        _, errors = process.communicate(timeout=40)
+        _, errors = process.communicate(timeout=PATIENCE_S)
         assert "it takes up when it is back" in errors
     client.reads(b"201 Created", b'"legacy"')
     assert rows.owner == {"legacy": "legacy", "service": "legacy"}

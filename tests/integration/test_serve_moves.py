@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.processes import PATIENCE_S
 from tests.support.server import Answer, NamedUpstream, Server, ask, cli, serving
 
 OVER: dict[str, Any] = {"to": "cutover", "force": True, "because": "it is time"}
@@ -77,7 +78,7 @@ def running(upstreams: tuple[NamedUpstream, NamedUpstream], tmp_path_factory: py
 def shop(running: Shop) -> Shop:
     """The running server, its cart on the monolith, with an empty ledger."""
     running.server.file.write_text(running.text)
-    assert running.server.api("reload", method="POST").status == 200
+    assert running.server.reload().status == 200
     assert running.overrides() == []
     running.ledger().unlink(missing_ok=True)
     running.server.forget_log()
@@ -90,7 +91,7 @@ def at_once(*calls: Any) -> list[Answer]:
     for each in threads:
         each.start()
     for each in threads:
-        each.join(20)
+        each.join(PATIENCE_S)
     return answers
 
 
@@ -118,12 +119,12 @@ def test_a_move_by_command_says_what_changed(shop: Shop) -> None:
     assert (done.returncode, done.stdout.splitlines()[0]) == (0, "cart  legacy → cutover")
     assert "+    stage: cutover      # for now" in done.stdout
     assert "next: strangler status" in done.stderr
-    assert shop.sides() == {"service"}
+    shop.server.wait_until(lambda: shop.sides() == {"service"})
     status = shop.server.cli("status")
     assert "cutover" in status.stdout
     everything = shop.server.cli("rollback", "--all", "--because", "incident", "--json")
     assert [each["route"] for each in json.loads(everything.stdout)["moves"]] == ["cart"]
-    assert shop.sides() == {"monolith"}
+    shop.server.wait_until(lambda: shop.sides() == {"monolith"})
     history = shop.server.cli("history", "cart")
     assert re.search(r"cutover → legacy +rollback +operator \(", history.stdout)
     group = shop.server.cli("promote", "--group", "shop")
@@ -207,7 +208,7 @@ def test_a_read_only_file_is_moved_beside_it_until_its_text_changes(
             moved = server.cli("rollback", "cart", "--because", "it is slow")
             assert moved.returncode == 0, moved.stderr
             assert "it holds beside the file, as drift" in moved.stderr
-            assert shop.sides() == {"monolith"}
+            server.wait_until(lambda: shop.sides() == {"monolith"})
             assert source.read_text() == text
             (override,) = shop.overrides()
             assert (override["route"], override["stage"], override["survives"]) == ("cart", "legacy", "every restart")
@@ -223,12 +224,12 @@ def test_a_read_only_file_is_moved_beside_it_until_its_text_changes(
             shop = Shop(server, text)
             assert shop.sides() == {"monolith"}, "from the first request on"
             source.write_text(text.replace("everybody uses", "nobody uses"))
-            assert server.api("reload", method="POST").status == 200
+            assert server.reload().status == 200
             assert shop.sides() == {"monolith"}, "the route's text is what it was"
             source.write_text(text.replace("# since spring", "# since autumn"))
             server.wait_until(lambda: shop.overrides() == [])
-            assert shop.sides() == {"service"}
-            assert server.log("override_ended")
+            server.wait_until(lambda: shop.sides() == {"service"})
+            server.wait_for_log("override_ended")
     finally:
         subprocess.run(["umount", folder / "routes.yaml"], check=True)
 

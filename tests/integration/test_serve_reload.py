@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import pytest
 
+from tests.support.processes import PATIENCE_S
 from tests.support.server import NamedUpstream, Server, ask, routes_yaml, serving
 
 
@@ -52,7 +53,7 @@ def running(upstreams: tuple[NamedUpstream, NamedUpstream], tmp_path_factory: py
 def shop(running: Shop) -> Shop:
     """The running server, with a good file that has the cart on the monolith."""
     running.write("legacy")
-    assert running.server.api("reload", method="POST").status == 200
+    assert running.server.reload().status == 200
     running.server.forget_log()
     return running
 
@@ -68,7 +69,7 @@ def test_an_edited_file_is_taken_by_itself(shop: Shop) -> None:
 def test_the_admin_call_returns_when_every_worker_has_taken_the_file(shop: Shop) -> None:
     for stage, side in [("cutover", "service"), ("legacy", "monolith")] * 3:
         shop.write(stage)
-        answer = shop.server.api("reload", method="POST")
+        answer = shop.server.reload()
         assert answer.status == 200
         assert {shop.cart() for _ in range(10)} == {side}
         assert {worker["revision"] for worker in shop.server.workers()} == {answer.json()["revision"]}
@@ -79,12 +80,12 @@ def test_hangup_reloads(shop: Shop) -> None:
     shop.server.process.send_signal(signal.SIGHUP)
     shop.server.wait_for_log("reloaded")
     assert shop.server.log("reloaded")[0]["trigger"] in {"signal", "watch"}
-    assert shop.cart() == "service"
+    shop.server.wait_until(lambda: shop.cart() == "service")
 
 
 def test_a_broken_file_is_refused_shown_and_the_next_good_one_taken(shop: Shop) -> None:
     shop.server.file.write_text(shop.text("cutover").replace("to: service", "to: servise"))
-    refused = shop.server.api("reload", method="POST")
+    refused = shop.server.reload()
     assert refused.status == 422
     assert refused.headers["content-type"] == "application/problem+json"
     assert any('did you mean "service"?' in problem for problem in refused.json()["problems"])
@@ -96,7 +97,7 @@ def test_a_broken_file_is_refused_shown_and_the_next_good_one_taken(shop: Shop) 
     assert shop.server.log("reload_refused")
     shop.write("cutover")
     shop.server.wait_until(lambda: shop.error() is None)
-    assert shop.cart() == "service"
+    shop.server.wait_until(lambda: shop.cart() == "service")
     assert shop.server.metric("strangler_config_last_reload_successful") == 1
 
 
@@ -106,12 +107,12 @@ def test_a_file_that_vanishes_is_an_error_until_it_returns(shop: Shop) -> None:
     assert shop.cart() == "monolith"
     shop.write("cutover")
     shop.server.wait_until(lambda: shop.error() is None)
-    assert shop.cart() == "service"
+    shop.server.wait_until(lambda: shop.cart() == "service")
 
 
 def test_a_file_of_ten_megabytes_is_refused_and_serving_goes_on(shop: Shop) -> None:
     shop.server.file.write_text(shop.text("cutover") + "# padding\n" * 1_000_000)
-    refused = shop.server.api("reload", method="POST")
+    refused = shop.server.reload()
     assert refused.status == 422
     assert "1 MiB" in refused.json()["problems"][0]
     assert shop.cart() == "monolith"
@@ -119,7 +120,7 @@ def test_a_file_of_ten_megabytes_is_refused_and_serving_goes_on(shop: Shop) -> N
 
 def test_addresses_cannot_be_changed_without_a_restart(shop: Shop) -> None:
     shop.server.file.write_text(shop.text("cutover").replace("public: 127.0.0.1:0", "public: 127.0.0.1:1"))
-    refused = shop.server.api("reload", method="POST")
+    refused = shop.server.reload()
     assert refused.status == 422
     assert (
         "listen.public changed from 127.0.0.1:0 to 127.0.0.1:1: this needs a restart" in refused.json()["problems"][0]
@@ -133,12 +134,12 @@ def test_a_request_that_began_before_a_reload_ends_as_it_began(shop: Shop) -> No
     answers: list[bytes] = []
     slow = threading.Thread(target=lambda: answers.append(ask(shop.server.public, "/slow").body))
     slow.start()
-    assert shop.monolith.asked.wait(5)
+    assert shop.monolith.asked.wait(PATIENCE_S)
     shop.write("cutover")
-    assert shop.server.api("reload", method="POST").status == 200
+    assert shop.server.reload().status == 200
     assert shop.cart() == "service"
     shop.monolith.release.set()
-    slow.join(10)
+    slow.join(PATIENCE_S)
     assert answers == [b"monolith"]
 
 
@@ -146,7 +147,7 @@ def test_the_command_line_reloads_and_shows_the_status(shop: Shop) -> None:
     shop.write("cutover")
     reloaded = shop.server.cli("reload")
     assert (reloaded.returncode, reloaded.stderr) == (0, "")
-    assert shop.cart() == "service"
+    shop.server.wait_until(lambda: shop.cart() == "service")
     status = shop.server.cli("status")
     assert status.returncode == 0
     assert "ready" in status.stdout

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.processes import strangler
+from tests.support.processes import PATIENCE_S, strangler
 from tests.support.server import routes_yaml
 
 GOOD = routes_yaml("http://127.0.0.1:9", "http://127.0.0.1:9")
@@ -16,7 +16,9 @@ GOOD = routes_yaml("http://127.0.0.1:9", "http://127.0.0.1:9")
 def serve(folder: Path, *options: str, **environ: str) -> subprocess.CompletedProcess[str]:
     command = [*strangler(), "serve", *options]
     environment = {**os.environ, **environ}
-    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=20, check=False)
+    return subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=PATIENCE_S, check=False
+    )
 
 
 def test_every_problem_of_a_broken_file_is_listed(tmp_path: Path) -> None:

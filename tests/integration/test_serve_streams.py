@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.processes import HELD_S, PATIENCE_S
 from tests.support.server import NamedUpstream, Server, serving
 
 PIECE = b"data: x\n\n"
@@ -31,7 +32,7 @@ class _Streaming(BaseHTTPRequestHandler):
     def _events(self) -> None:
         self.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n")
         self.wfile.write(CHUNK)
-        self.server.release.wait(30)
+        self.server.release.wait(HELD_S)
 
     def _echo(self) -> None:
         self.wfile.write(b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
@@ -42,7 +43,7 @@ class _Streaming(BaseHTTPRequestHandler):
     def _file(self) -> None:
         self.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % (PIECES * len(PIECE)))
         self.wfile.write(PIECE)
-        self.server.release.wait(30)
+        self.server.release.wait(HELD_S)
         self.wfile.write(PIECE * (PIECES - 1))
 
     def log_message(self, *_: Any) -> None:
@@ -54,7 +55,7 @@ class Client:
 
     def __init__(self, port: int, path: str) -> None:
         upgrade = "Connection: Upgrade\r\nUpgrade: websocket\r\n" if path.endswith("/ws") else ""
-        self._socket = socket.create_connection(("127.0.0.1", port), timeout=20)
+        self._socket = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_S)
         self._socket.sendall(f"GET {path} HTTP/1.1\r\nHost: shop\r\n{upgrade}\r\n".encode())
         self.got = b""
 
@@ -84,7 +85,7 @@ class Client:
         except BlockingIOError:
             return True
         finally:
-            self._socket.settimeout(20)
+            self._socket.settimeout(PATIENCE_S)
         return False
 
     def close(self) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.certificates import common_name, write_certificate
+from tests.support.processes import PATIENCE_S
 from tests.support.server import NamedUpstream, Server, routes_yaml, serving
 
 
@@ -26,21 +27,21 @@ def server(folder: Path) -> Iterator[Server]:
 
 def shown(server: Server) -> str:
     """The name in the certificate that a new connection is shown."""
-    return common_name(ssl.get_server_certificate(("127.0.0.1", server.public), timeout=10))
+    return common_name(ssl.get_server_certificate(("127.0.0.1", server.public), timeout=PATIENCE_S))
 
 
 def test_a_renewed_certificate_is_shown_to_new_connections(server: Server, folder: Path) -> None:
     before = shown(server)
     write_certificate(f"{before}, renewed", folder / "public.pem", folder / "public.key")
     server.wait_until(lambda: shown(server) == f"{before}, renewed")  # noticed without being told
-    assert server.api("reload", method="POST").json()["changed"] is False
+    assert server.reload().json()["changed"] is False
     assert {shown(server) for _ in range(8)} == {f"{before}, renewed"}
 
 
 def test_a_key_that_does_not_fit_is_refused_and_the_certificate_in_use_stays(server: Server, folder: Path) -> None:
     before = shown(server)
     write_certificate("other", folder / "other.pem", folder / "public.key")
-    refused = server.api("reload", method="POST")
+    refused = server.reload()
     assert refused.status == 422
     assert "public.pem" in refused.json()["problems"][0]
     assert {shown(server) for _ in range(8)} == {before}

@@ -15,7 +15,7 @@ from signal import SIGKILL
 
 from tests.support.processes import Process, free_port
 
-WRITTEN_AFTER_S = 2.0
+WRITTEN_AFTER_S = 5.0
 
 
 @dataclass

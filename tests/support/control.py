@@ -17,6 +17,7 @@ from proxy.control.launch import Launch
 from proxy.control.link import PROTOCOL_VERSION, Link, Message, connect
 from proxy.control.plane import ControlPlane, read_active
 from proxy.observability.log import Log
+from tests.support.processes import PATIENCE_S
 
 
 def snapshot(revision: str, **more: Any) -> Snapshot:
@@ -177,6 +178,6 @@ async def stage(tmp_path: Path, *, workers: int = 2) -> AsyncIterator[Stage]:
 
 async def until(condition: Callable[[], bool]) -> None:
     """Let other tasks run until it holds; the socket is local, so this takes no noticeable time."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_S):
         while not condition():  # noqa: ASYNC110 - conditions span several objects; there is no one event to wait for
-            await asyncio.sleep(0)
+            await asyncio.sleep(0.001)

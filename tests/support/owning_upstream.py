@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from tests.support.processes import HELD_S
+
 TOKEN = "of-the-owning-upstreams"
 
 
@@ -106,9 +108,9 @@ class _Handler(BaseHTTPRequestHandler):
         other = "service" if side == "legacy" else "legacy"
         if verb == "fence":
             rows.fencing.set()
-            rows.gate.wait(30)
+            rows.gate.wait(HELD_S)
         else:
-            rows.owning.wait(30)
+            rows.owning.wait(HELD_S)
         if rows.move(side, side if verb == "own" else other, epoch):
             self._answer(200, {"entities": {"order": rows.status(side)}})
         else:

@@ -18,10 +18,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.processes import free_port
+from tests.support.processes import PATIENCE_S, free_port
 
 NOBODY = 65534
-START_WITHIN_S = 20.0
 USER = "shop"
 
 
@@ -51,7 +50,7 @@ class Postgres:
     def execute(self, statement: str, database: str = "postgres") -> None:
         import psycopg  # only where it is used: most test runs ask for no PostgreSQL
 
-        with psycopg.connect(self.url(database), autocommit=True, connect_timeout=5) as connection:
+        with psycopg.connect(self.url(database), autocommit=True, connect_timeout=60) as connection:
             connection.execute(statement.encode())
 
     def start(self) -> None:
@@ -66,7 +65,7 @@ class Postgres:
         """SIGINT ends it at once and in order; SIGKILL as a power cut does."""
         if self._process is not None:
             self._process.send_signal(how)
-            self._process.wait(30)
+            self._process.wait(PATIENCE_S)
             self._process = None
 
     def initialise(self) -> None:
@@ -90,10 +89,10 @@ class Postgres:
     def _wait(self) -> None:
         import psycopg
 
-        until = time.monotonic() + START_WITHIN_S
+        until = time.monotonic() + PATIENCE_S
         while True:
             try:
-                psycopg.connect(self.url(), connect_timeout=2).close()
+                psycopg.connect(self.url(), connect_timeout=60).close()
             except psycopg.OperationalError:
                 if self._process is None or self._process.poll() is not None or time.monotonic() > until:
                     raise RuntimeError(f"PostgreSQL does not start: {self._log.read_text()[-4000:]}") from None

@@ -20,6 +20,11 @@ from typing import Self
 ROOT = Path(__file__).resolve().parents[2]
 """The repository."""
 
+PATIENCE_S = 90.0
+"""How long to wait for what must come. A test that passes never waits for so long."""
+HELD_S = 2 * PATIENCE_S
+"""How long an upstream waits to be told to go on: longer than anybody waits for what happens meanwhile."""
+
 _PR_SET_PDEATHSIG = 1
 _LIBC = ctypes.CDLL(None, use_errno=True)
 
@@ -29,11 +34,14 @@ class NotReadyError(Exception):
 
 
 def _ports_of_this_run() -> Iterator[int]:
-    """Below those that the kernel hands out by itself, and others in each of the runs side by side: a port stays free
+    """None of those that the kernel hands out by itself, and others in each of the runs side by side: a port stays free
     until the process that is to listen on it does."""
+    first, last = map(int, Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split())
+    every = range(12_000, 65_536)
+    ports = [port for port in every if not first <= port <= last] or every  # a kernel may hand out all there are
     worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % 8
-    ports = range(12_000 + 2_500 * worker, 12_000 + 2_500 * (worker + 1))
-    return itertools.cycle([*ports[(begin := random.randrange(len(ports))) :], *ports[:begin]])
+    ours = ports[worker::8]
+    return itertools.cycle([*ours[(begin := random.randrange(len(ours))) :], *ours[:begin]])
 
 
 _PORTS = _ports_of_this_run()
@@ -51,7 +59,7 @@ def free_port() -> int:
 
 def is_listening(port: int, host: str = "127.0.0.1") -> bool:
     """Somebody accepts connections there."""
-    with contextlib.suppress(OSError), socket.create_connection((host, port), timeout=0.5):
+    with contextlib.suppress(OSError), socket.create_connection((host, port), timeout=5.0):
         return True
     return False
 
@@ -99,7 +107,7 @@ class Process:
         """None while it runs."""
         return self._popen.poll()
 
-    def wait_until(self, ready: Callable[[], bool], *, within: float = 20.0) -> Self:
+    def wait_until(self, ready: Callable[[], bool], *, within: float = PATIENCE_S) -> Self:
         """Ask `ready` again and again until it holds. Raises `NotReadyError` when the process ends or time is up."""
         until = time.monotonic() + within
         while not ready():
@@ -110,20 +118,20 @@ class Process:
             time.sleep(0.01)
         return self
 
-    def wait_for_port(self, port: int, *, within: float = 20.0) -> Self:
+    def wait_for_port(self, port: int, *, within: float = PATIENCE_S) -> Self:
         return self.wait_until(lambda: is_listening(port), within=within)
 
-    def wait_for_output(self, text: str, *, within: float = 20.0) -> Self:
+    def wait_for_output(self, text: str, *, within: float = PATIENCE_S) -> Self:
         return self.wait_until(lambda: text in self.output, within=within)
 
     def send_signal(self, number: signal.Signals) -> None:
         self._popen.send_signal(number)
 
-    def wait(self, *, within: float = 20.0) -> int:
+    def wait(self, *, within: float = PATIENCE_S) -> int:
         """Wait for its end; its return code. Raises `subprocess.TimeoutExpired`."""
         return self._popen.wait(within)
 
-    def stop(self, *, within: float = 10.0) -> int:
+    def stop(self, *, within: float = PATIENCE_S) -> int:
         """Ask it to end (SIGTERM), insist after `within` seconds (SIGKILL); its return code."""
         if self.returncode is None:
             self._popen.terminate()
@@ -142,7 +150,7 @@ def running(
     log: Path,
     env: Mapping[str, str] | None = None,
     cwd: Path = ROOT,
-    within: float = 20.0,
+    within: float = PATIENCE_S,
 ) -> Iterator[Process]:
     """A process that listens on `port` for as long as the block lasts. Raises `NotReadyError`."""
     process = Process.start(command, log=log, env=env, cwd=cwd)

@@ -12,7 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, Self
 
-from tests.support.processes import Process, strangler
+from tests.support.processes import HELD_S, PATIENCE_S, Process, strangler
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ def ask(
     body: bytes | None = None,
 ) -> Answer:
     """One request on a connection of its own. Raises `OSError` or `http.client.HTTPException`."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE_S)
     try:
         connection.request(method, path, body, {"Connection": "close", **(headers or {})})
         answer = connection.getresponse()
@@ -87,7 +87,7 @@ class _Named(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         if self.path == "/slow":
             self.server.asked.set()
-            self.server.release.wait(20)
+            self.server.release.wait(HELD_S)
         self.send_response(self.server.health if self.path == "/health" else 200)
         self.send_header("Content-Length", str(len(self.server.answer)))
         self.end_headers()
@@ -105,7 +105,7 @@ class Server:
         self.folder = folder
         self.file = folder / "routes.yaml"
         self._forgotten = 0
-        process.wait_for_output('"event": "ready"', within=60)  # a busy machine takes its time
+        process.wait_for_output('"event": "ready"')
         ready = self.log("ready")[0]
         self.public, self.console = (int(ready[name][0].rpartition(":")[2]) for name in ("public", "console"))
 
@@ -135,8 +135,23 @@ class Server:
         headers = {"Authorization": f"Bearer {self.token}"}
         return ask(self.console, f"/api/v1/{path}", method=method, headers=headers, body=content)
 
+    def reload(self) -> Answer:
+        """What it answers, once the workers that it calls late have taken the file, too."""
+        answer = self.api("reload", method="POST")
+        if answer.status == 200 and answer.json()["late"]:
+            self._wait_for_workers(answer)
+        return answer
+
     def move(self, route: str, verb: str, **body: Any) -> Answer:
-        return self.api(f"routes/{route}/{verb}", method="POST", body=body)
+        """What it answers, once the workers that it calls late have taken the move, too."""
+        answer = self.api(f"routes/{route}/{verb}", method="POST", body=body)
+        if answer.status == 200 and any("not yet confirmed" in note for note in answer.json()["notes"]):
+            self._wait_for_workers(answer)
+        return answer
+
+    def _wait_for_workers(self, answer: Answer) -> None:
+        revision = answer.json()["revision"]
+        self.wait_until(lambda: all(worker["revision"] == revision for worker in self.workers()))
 
     def workers(self) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = self.api("status").json()["workers"]["connected"]
@@ -165,7 +180,9 @@ def cli(folder: Path, *arguments: str, environ: Mapping[str, str] | None = None)
     """`strangler` with those arguments, in a folder."""
     environment = {**os.environ, **(environ or {})}
     command = [*strangler(), *arguments]
-    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=30, check=False)
+    return subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=PATIENCE_S, check=False
+    )
 
 
 @contextlib.contextmanager
@@ -183,9 +200,9 @@ def routes_yaml(monolith: str, service: str, *, stage: str = "legacy", extra: st
     """A file with one route, `cart`, at `stage`; ports are chosen by the system."""
     return f"""\
 version: 1
-listen: {{ public: 127.0.0.1:0, console: 127.0.0.1:0, drain_timeout: 10s{extra} }}
+listen: {{ public: 127.0.0.1:0, console: 127.0.0.1:0, drain_timeout: 60s{extra} }}
 upstreams:
-  monolith: {{ url: "{monolith}" }}
+  monolith: {{ url: "{monolith}", timeout: {{ response: 3m }} }}
   service: {{ url: "{service}" }}
 defaults: {{ legacy: monolith }}
 routes:

@@ -58,7 +58,7 @@ class Deployment:
         """Move products and stock to the inventory service, or to another stage; returns when it has been taken."""
         assert self.inventory is not None
         self.server.file.write_text(table(self.direct.url, self.inventory.url, stage))
-        answer = self.server.api("reload", method="POST")
+        answer = self.server.reload()
         assert answer.status == 200, answer.body
 
 

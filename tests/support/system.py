@@ -1,6 +1,6 @@
 """The whole shop as real processes, to be killed and started again: the monolith, three services, one bus between them.
 
-A member's address outlives its process. Its port lies below those that the system gives to outgoing connections, so
+A member's address outlives its process. Its port is none of those that the system gives to outgoing connections, so
 that nobody else gets it while the member is dead.
 """
 
@@ -8,7 +8,6 @@ import asyncio
 import itertools
 import json
 import os
-import random
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterable, Mapping
@@ -21,7 +20,7 @@ from typing import Any
 import httpx
 
 from tests.support.grounds import MEMBERS, Ground
-from tests.support.processes import ROOT, Process, is_listening
+from tests.support.processes import ROOT, Process, free_port
 
 TOKEN = "of-the-processes-of-this-system"
 SERVICES = ("orders", "payments", "inventory")
@@ -31,7 +30,6 @@ ENTITIES: Mapping[str, str] = {"order": "orders", "payment": "payments", "stock"
 STARTS_WITHIN_S = 90.0  # on a machine that is busy with other things
 IN_STEP_WITHIN_S = 120.0
 LOOK_EVERY_S = 0.1
-_PORTS = range(20_000, 32_000)
 
 
 @dataclass(frozen=True)
@@ -52,7 +50,7 @@ class System:
         self.ground = ground
         self.ledger_file = ground.folder / "ledger.db"
         self._faults = faults
-        ports = _choose_ports(len(MEMBERS))
+        ports = [free_port() for _ in MEMBERS]
         self.urls = {name: f"http://127.0.0.1:{port}" for name, port in zip(MEMBERS, ports, strict=True)}
         self.members = {
             name: Member(name, port, self._environment(name, port), ground.folder)
@@ -320,8 +318,3 @@ def find_lag(status: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> list[str]
             if told > heard:
                 found.append(f"{entity}: {source} told {told}, {target} heard {heard}")
     return found
-
-
-def _choose_ports(count: int) -> list[int]:
-    candidates = random.SystemRandom().sample(_PORTS, 10 * count)
-    return list(itertools.islice((port for port in candidates if not is_listening(port)), count))

@@ -11,6 +11,8 @@ from typing import Any, ClassVar
 from urllib.parse import parse_qs, urlsplit
 from uuid import UUID
 
+from tests.support.processes import PATIENCE_S
+
 TOKEN = "token-of-{}-4f1c9a77d0"
 
 
@@ -59,7 +61,7 @@ class Shop:
                 items = [{"price": price, "token": self.token} for price in prices]
                 return 200, {"items": items, "at": self.name}, {"Cache-Control": "no-cache"}
             case "GET", ["meet"]:
-                self.meeting.wait(timeout=5)  # 500, if the other side does not come while this one waits
+                self.meeting.wait(timeout=PATIENCE_S)  # 500, if the other side does not come while this one waits
                 return 200, {}, {}
             case "GET", ["text"]:
                 return 200, "plain", {}

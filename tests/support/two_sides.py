@@ -21,6 +21,7 @@ from proxy.control.sync_peers import STALE_EPOCH, PeerFailure
 from proxy.observability.log import Log
 from proxy.rollout.ownership import Standing
 from proxy.rollout.ports import Move, Moved, MoveRefused
+from tests.support.processes import PATIENCE_S
 from tests.support.routing import route, snapshot
 
 SERVICES = {"order": "orders", "stock": "inventory"}
@@ -252,7 +253,7 @@ class Scene:
 
     async def settle(self) -> None:
         """Until nothing is under way."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_S):
             while self.handovers.under_way():  # noqa: ASYNC110 - one may end and let another begin
                 await asyncio.sleep(0)
 

@@ -13,6 +13,7 @@ from proxy.control.holder import Holder
 from proxy.control.holds_file import read_holds
 from proxy.observability.log import Log
 from tests.support.control import Stage, stage, until
+from tests.support.processes import PATIENCE_S
 
 SETTINGS = Handover(hold_timeout=timedelta(seconds=5), queue=10)
 Story = Callable[[Stage, Holder, list[int]], Awaitable[None]]
@@ -48,14 +49,15 @@ def test_every_worker_holds_and_one_that_starts_begins_with_it(tmp_path: Path) -
 def test_a_worker_that_does_not_acknowledge_is_replaced_and_not_waited_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(holder_module, "ACK_SECONDS", 0.05)
+    monkeypatch.setattr(holder_module, "ACK_SECONDS", 1.0)
 
     async def story(scene: Stage, holder: Holder, replaced: list[int]) -> None:
         await scene.worker(0, generation=1)
-        await scene.worker(1, generation=2, mute=True)
+        silent = await scene.worker(1, generation=2, mute=True)
         await holder.begin("h", ("orders",), SETTINGS)
         assert replaced == [2]
         assert "hold_not_acknowledged" in scene.output.getvalue()
+        silent.mute = False
         await holder.release("h")
 
     play(tmp_path, story)
@@ -80,7 +82,7 @@ def test_it_waits_for_writes_under_way_and_not_for_ever(tmp_path: Path) -> None:
         await holder.begin("h", ("orders",), SETTINGS)
         assert await holder.wait_until_quiet("h", 0.05) == 2
         worker.tells = {"under_way": 0}
-        assert await holder.wait_until_quiet("h", 5) == 0
+        assert await holder.wait_until_quiet("h", PATIENCE_S) == 0
         await holder.release("h")
 
     play(tmp_path, story)

@@ -105,7 +105,7 @@ def test_if_one_worker_refuses_those_that_took_it_go_back(play: Play) -> None:
 def test_a_worker_that_does_not_answer_in_time_is_named_not_waited_for(
     play: Play, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(plane_module, "ACK_SECONDS", 0.05)
+    monkeypatch.setattr(plane_module, "ACK_SECONDS", 1.0)
 
     async def story(scene: Stage) -> None:
         await scene.worker(0, generation=1)

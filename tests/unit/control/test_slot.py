@@ -7,6 +7,7 @@ import pytest
 
 from proxy.control.child import Child, start
 from proxy.control.slot import Slot
+from tests.support.processes import PATIENCE_S
 
 Spawn = Callable[[], Child]
 
@@ -23,7 +24,7 @@ def spawn() -> Iterator[Spawn]:
 
     yield begin
     for child in started:
-        child.process.wait(10)
+        child.process.wait(PATIENCE_S)
         child.reports.close()
 
 
@@ -76,6 +77,6 @@ def test_a_command_that_does_not_exist_leaves_nothing_open() -> None:
 
 def test_a_child_whose_reports_end_says_so(spawn: Spawn) -> None:
     child = spawn()
-    child.process.wait(10)
+    child.process.wait(PATIENCE_S)
     assert child.read_reports() is None
     child.tell({"type": "reload"})  # to nobody: no error

@@ -15,6 +15,7 @@ from proxy.control.sync_peers import STALE_EPOCH, PeerFailure, Peers
 from proxy.forwarding.known_endpoints import Known
 from tests.support.control import snapshot
 from tests.support.owning_upstream import TOKEN, Rows, both_sides
+from tests.support.processes import PATIENCE_S
 from tests.support.server import NamedUpstream
 
 
@@ -31,7 +32,7 @@ def peers(*urls: str, token: str = TOKEN, known: dict[str, Known] | None = None)
     return Peers(lambda: replace(made, upstreams={"monolith": upstream}), lambda: known or {})
 
 
-def ask(one: Peers, verb: str, *arguments: Any, seconds: float = 5) -> Any:
+def ask(one: Peers, verb: str, *arguments: Any, seconds: float = PATIENCE_S) -> Any:
     return asyncio.run(getattr(one, verb)("monolith", *arguments, seconds=seconds))
 
 

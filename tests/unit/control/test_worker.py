@@ -7,7 +7,7 @@ import os
 import resource
 import signal
 import socket
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from proxy.forwarding.mirror import HandOver
 from proxy.forwarding.recording import TakeRecorded, Wanted
 from proxy.observability.log import Log
 from tests.support.control import Stage, snapshot, stage, until
+from tests.support.processes import PATIENCE_S
 
 
 class Engine:
@@ -115,7 +116,7 @@ def play(tmp_path: Path, story: Story) -> None:
 
 
 def push(scene: Stage, revision: str) -> Awaitable[list[Any]]:
-    return scene.hub.push(dump_snapshot(snapshot(revision)).decode(), within_seconds=2)
+    return scene.hub.push(dump_snapshot(snapshot(revision)).decode(), within_seconds=PATIENCE_S)
 
 
 def test_a_snapshot_is_taken_and_acknowledged(tmp_path: Path) -> None:
@@ -162,7 +163,7 @@ def test_a_snapshot_the_engine_cannot_use_is_refused_with_the_reason(
 
 def test_text_that_is_no_snapshot_is_refused(tmp_path: Path) -> None:
     async def story(scene: Stage, engine: Engine) -> None:
-        (answer,) = await scene.hub.push("{}", within_seconds=2)
+        (answer,) = await scene.hub.push("{}", within_seconds=PATIENCE_S)
         assert len(answer.problems) == 1
         assert engine.revision == "r1"
 
@@ -171,9 +172,9 @@ def test_text_that_is_no_snapshot_is_refused(tmp_path: Path) -> None:
 
 def test_certificates_that_cannot_be_read_are_said(tmp_path: Path) -> None:
     async def story(scene: Stage, engine: Engine) -> None:
-        assert (await scene.hub.reload_certificates(within_seconds=2))[0].problems == ()
+        assert (await scene.hub.reload_certificates(within_seconds=PATIENCE_S))[0].problems == ()
         engine.refusal = FileNotFoundError("/key.pem: gone")
-        assert (await scene.hub.reload_certificates(within_seconds=2))[0].problems == ("/key.pem: gone",)
+        assert (await scene.hub.reload_certificates(within_seconds=PATIENCE_S))[0].problems == ("/key.pem: gone",)
 
     play(tmp_path, story)
 
@@ -196,10 +197,10 @@ def test_what_is_to_be_held_is_held_and_acknowledged(tmp_path: Path) -> None:
     hold = Hold("order@2", ("orders",), 5.0, 500, 99.5)
 
     async def story(scene: Stage, engine: Engine) -> None:
-        (answer,) = await scene.hub.settle_on_holds([hold], within_seconds=2)
+        (answer,) = await scene.hub.settle_on_holds([hold], within_seconds=PATIENCE_S)
         assert (answer.late, answer.holds) == (False, {"order@2": {"waiting": 2, "under_way": 1}})
         assert engine.holds == [hold]
-        await scene.hub.settle_on_holds([], within_seconds=2)
+        await scene.hub.settle_on_holds([], within_seconds=PATIENCE_S)
         assert engine.holds == []
 
     play(tmp_path, story)
@@ -249,8 +250,15 @@ def test_sigterm_drains_and_the_last_counts_still_arrive(tmp_path: Path) -> None
     play(tmp_path, story)
 
 
-def test_too_low_a_limit_of_open_files_is_said_with_what_to_do() -> None:
-    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+@pytest.fixture
+def hard() -> Iterator[int]:
+    """The hard limit of open files; the soft one is put back."""
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    yield limits[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+
+
+def test_too_low_a_limit_of_open_files_is_said_with_what_to_do(hard: int) -> None:
     output = io.StringIO()
     raise_file_limit(hard, Log("worker-0", output))
     assert resource.getrlimit(resource.RLIMIT_NOFILE) == (hard, hard)

@@ -9,6 +9,7 @@ import pytest
 
 from proxy.config.model import Listen, ListenTls
 from proxy.engines.embedded.engine import Engine
+from tests.support.processes import PATIENCE_S
 from tests.support.routing import route, snapshot
 from tests.support.wire_text import get, read
 
@@ -29,7 +30,7 @@ def play(story, served=RETIRED):
         with socket.create_server(("127.0.0.1", 0)) as listening:
             engine = Engine(served)
             serving = asyncio.create_task(engine.serve([listening]))
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(PATIENCE_S):
                 await story(engine, listening.getsockname()[1])
                 engine.drain()
                 await serving

@@ -14,10 +14,10 @@ from proxy.config.policy import HealthCheck
 from proxy.forwarding.endpoint_watch import EndpointWatch
 from proxy.forwarding.known_endpoints import Known
 from tests.support.control import snapshot, until
-from tests.support.processes import free_port
+from tests.support.processes import PATIENCE_S, free_port
 from tests.support.told import Told
 
-CHECK = HealthCheck("/health", every=timedelta(milliseconds=10), timeout=timedelta(seconds=1), fall=2)
+CHECK = HealthCheck("/health", every=timedelta(milliseconds=10), timeout=timedelta(seconds=30), fall=2)
 
 
 class Scene:
@@ -39,10 +39,10 @@ class Scene:
         self.watch.follow(snapshot("r", upstreams={each.name: each for each in upstreams}))
 
     async def next(self) -> dict[str, Known]:
-        return await asyncio.wait_for(self.news.get(), 5)
+        return await asyncio.wait_for(self.news.get(), PATIENCE_S)
 
     async def until(self, known: dict[str, Known]) -> None:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_S):
             while await self.news.get() != known:
                 pass
 
@@ -138,7 +138,7 @@ def test_another_snapshot_keeps_what_is_known_and_asks_no_more_for_what_is_gone(
         found = Upstream("payments", (), discover=scene.discover)
         scene.follow(probed, found)
         bad = Known((gone,), frozenset({gone.url}))
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_S):
             while (await scene.next()).get("orders") != bad or "payments" not in scene.watch.known():
                 pass
         looked_up = scene.told.events("endpoints_changed")
@@ -163,7 +163,7 @@ def test_endpoints_found_in_one_place_hold_until_another_place_has_answered(play
         scene.follow(replace(upstream, discover=Discover(DiscoverKind.FILE, path=str(elsewhere))))
         assert scene.watch.known()["orders"].endpoints == first
         elsewhere.write_text("- http://127.0.0.1:8102")
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_S):
             while (await scene.next())["orders"].endpoints == first:
                 pass
 

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 import pytest
@@ -13,12 +13,14 @@ from proxy.config.policy import HealthCheck
 from proxy.forwarding.pool import EndpointKey, EndpointPool
 from proxy.forwarding.prober import MAX_ANSWER_BYTES, Prober, probe
 from proxy.observability.counters import Counters
-from tests.support.processes import free_port
+from tests.support.processes import PATIENCE_S, free_port
 from tests.support.told import Told
 
 WELL = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 BUSY = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n"
-CHECK = HealthCheck("/health", every=timedelta(milliseconds=10), timeout=timedelta(milliseconds=300), rise=2, fall=3)
+CHECK = HealthCheck("/health", every=timedelta(milliseconds=10), timeout=timedelta(seconds=30), rise=2, fall=3)
+IMPATIENT = replace(CHECK, timeout=timedelta(milliseconds=300))
+SILENCE = "no answer within 0.3 s"
 
 
 @dataclass
@@ -92,12 +94,12 @@ def verdict(answer: bytes | None, check: HealthCheck = CHECK) -> str | None:
         (b"SSH-2.0-OpenSSH_9.2\r\n", "bad answer: "),
         (b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n", "bad answer: "),
         (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nnonsense\r\n", "bad answer: "),
-        (b"HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\nunfinished", "no answer within 0.3 s"),
-        (None, "no answer within 0.3 s"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\nunfinished", SILENCE),
+        (None, SILENCE),
     ],
 )
 def test_the_answer_decides(answer: bytes | None, failure: str | None) -> None:
-    found = verdict(answer)
+    found = verdict(answer, IMPATIENT if failure == SILENCE else CHECK)
     assert found == failure or (failure is not None and found is not None and found.startswith(failure)), found
 
 
@@ -140,7 +142,7 @@ class Scene:
         self.turns.put_nowait(self.prober.unhealthy)
 
     async def turn(self) -> frozenset[str]:
-        return await asyncio.wait_for(self.turns.get(), 5)
+        return await asyncio.wait_for(self.turns.get(), PATIENCE_S)
 
 
 def play(story: Callable[[Service], Awaitable[None]], answer: bytes | None = WELL) -> None:
@@ -206,7 +208,7 @@ def test_what_is_known_of_an_endpoint_that_stays_survives_other_settings_and_oth
 def test_an_endpoint_that_stays_silent_is_asked_once_at_a_time() -> None:
     async def story(one: Service) -> None:
         scene = Scene()
-        check = HealthCheck("/health", every=timedelta(milliseconds=10), timeout=timedelta(milliseconds=50), fall=3)
+        check = replace(CHECK, timeout=timedelta(milliseconds=50))
         scene.prober.watch([one.endpoint], check, UpstreamTls())
         assert await scene.turn() == {one.endpoint.url}
         assert one.open_most == 1

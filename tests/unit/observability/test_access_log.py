@@ -7,6 +7,7 @@ import threading
 from datetime import UTC, datetime
 
 from proxy.observability.access_log import AccessLog, AccessRecord, format_record
+from tests.support.processes import PATIENCE_S
 
 RECORD = AccessRecord(
     method="GET", host="shop.example", path="/a", status=200, route="cart", side="service", reason="stage",
@@ -56,7 +57,7 @@ class Gate(io.StringIO):
 
     def write(self, text):
         self.entered.set()
-        assert self.open.wait(5)
+        assert self.open.wait(PATIENCE_S)
         return super().write(text)
 
 
@@ -65,7 +66,7 @@ def test_a_slow_stream_delays_nobody_and_what_does_not_fit_is_counted():
     log = AccessLog(stream)
     log.write(RECORD)
     log.flush_soon()
-    assert stream.entered.wait(5)
+    assert stream.entered.wait(PATIENCE_S)
     for _ in range(AccessLog.BOUND + 7):
         log.write(RECORD)
     assert log.dropped == 7

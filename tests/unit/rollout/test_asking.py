@@ -9,8 +9,9 @@ import pytest
 
 from proxy.forwarding.call import MAX_ANSWER_BYTES
 from proxy.rollout.asking import MAX_QUESTIONS, Answer, Asker, NoAnswer
+from tests.support.processes import PATIENCE_S
 
-SOON = 10.0
+SOON = PATIENCE_S
 
 
 @contextlib.asynccontextmanager

@@ -65,6 +65,10 @@ def test_what_is_no_json_is_left_to_the_parser_and_bounded(text: bytes) -> None:
 )
 def test_no_text_of_a_mebibyte_takes_long_to_judge(piece: bytes) -> None:
     text = piece * (1024 * 1024 // len(piece))
+    assert any(judged_in_seconds(text) < 1.0 for _ in range(3))  # a quadratic search would take minutes
+
+
+def judged_in_seconds(text: bytes) -> float:
     begun = time.process_time()
     is_deep(text) or is_json(text)
-    assert time.process_time() - begun < 1.0  # a quadratic search would take minutes
+    return time.process_time() - begun
