@@ -25,6 +25,7 @@ COMMIT_SECONDS = (
     0.1  # a kill repeats at most so much work; a commit for each message would cost more than most handlers
 )
 STOP_SECONDS = 5.0
+LAST_COMMIT_SECONDS = 1.0
 AWAY = Retry(most=timedelta(seconds=1))
 
 
@@ -85,7 +86,7 @@ class PartitionWorker:
             log.info("%s is no longer this consumer's", self._name)
         finally:
             with contextlib.suppress(Exception):  # then the messages come again
-                async with asyncio.timeout(1.0):
+                async with asyncio.timeout(LAST_COMMIT_SECONDS):
                     await self._commit()
 
     async def _handle_all(self, deliveries: Sequence[Delivery]) -> None:

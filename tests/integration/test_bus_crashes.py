@@ -7,6 +7,7 @@ import signal
 import sqlite3
 import sys
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,9 +18,9 @@ from extracted_services.messaging.open import open_bus
 from extracted_services.messaging.ports import BusUnavailable, Message
 from extracted_services.messaging.relay import OutboxRow, Relay
 from extracted_services.messaging.tests.recorder import Recorder, messages
-from tests.support.brokers import noida_db, running_broker
+from tests.support.brokers import be_patient, noida_db, running_broker
 from tests.support.bus_programs import BATCH, Effects
-from tests.support.processes import Process
+from tests.support.processes import PATIENCE_S, Process
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 KEYS = 50
@@ -36,11 +37,12 @@ TANSU = pytest.param(
 
 
 @pytest.fixture(params=["embedded", "noida-db", TANSU])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+def url(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """Of a bus of its own."""
     if request.param == "embedded":
         yield f"sqlite:///{tmp_path}/broker.db"
     else:
+        be_patient(monkeypatch)
         with running_broker(request.param, tmp_path / "broker") as broker:
             yield broker.url
 
@@ -55,7 +57,7 @@ def kill(process: Process) -> None:
     process.wait()
 
 
-async def until(true: Callable[[], bool], *, within: float = 40.0) -> None:
+async def until(true: Callable[[], bool], *, within: float = PATIENCE_S) -> None:
     async with asyncio.timeout(within):
         while not true():  # noqa: ASYNC110 - what other processes did tells nobody
             await asyncio.sleep(0.02)
@@ -66,19 +68,22 @@ async def test_ten_thousand_events_and_a_consumer_that_is_killed(url: str, tmp_p
     effects, bus = Effects(file), open_bus(url, client="publisher")
     published = [Message("order", f"k{n % KEYS}", b"{}", f"{n:05}") for n in range(10_000)]
     consumers = [program(tmp_path, f"consumer-{n}", "consume", url, "order", "g", str(file)) for n in (1, 2)]
-    left = iter([published[start : start + 250] for start in range(0, 10_000, 250)])
+    left = deque(published)
+
+    async def publish(count: int) -> None:
+        await bus.publish([left.popleft() for _ in range(min(count, len(left)))])
 
     async def both_at_work() -> None:
         while len(effects.by_pid()) < 2:
-            await bus.publish(next(left))
+            await publish(10)
             await asyncio.sleep(0.1)
 
     async def publish_all() -> None:
-        for batch in left:
-            await bus.publish(batch)
+        while left:
+            await publish(250)
 
     try:
-        await asyncio.wait_for(both_at_work(), 20)
+        await asyncio.wait_for(both_at_work(), PATIENCE_S)
         async with asyncio.TaskGroup() as group:
             group.create_task(publish_all())
             await until(lambda: effects.count() > 2_000)
@@ -107,9 +112,9 @@ async def test_a_killed_consumers_partitions_are_soon_handled_by_another(tmp_pat
     await bus.publish(messages("order", *keys))
     first = program(tmp_path, "first", "consume", url, "order", "g", str(tmp_path / "effects.db"))
     await until(lambda: effects.count() == 32)
-    recorder = Recorder()
+    recorder = Recorder(within=PATIENCE_S)
     async with bus.subscribe(["order"], "g", recorder):
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_S):
             while not recorder.handled:
                 await bus.publish(messages("order", *keys))
                 await asyncio.sleep(0.1)
@@ -125,7 +130,7 @@ async def test_a_killed_consumers_partitions_are_soon_handled_by_another(tmp_pat
     await bus.close()
     effects.close()
     print(f"taken over after {took:.2f} s")
-    assert took < 10  # 1.6 s of lease, 0.4 s until the next beat, and a machine that may be busy
+    assert took < 30  # 1.6 s of lease, 0.4 s until the next beat, and a machine that may be busy
 
 
 async def test_a_publisher_killed_at_any_point_leaves_whole_batches_and_all_it_was_told(tmp_path: Path) -> None:
@@ -168,7 +173,7 @@ class MemoryOutbox:
 
 
 async def test_a_broker_that_is_killed_and_comes_back_loses_nothing_and_keeps_order(tmp_path: Path) -> None:
-    outbox, recorder = MemoryOutbox(), Recorder(within=60)
+    outbox, recorder = MemoryOutbox(), Recorder(within=PATIENCE_S)
     published = messages("order", *(f"k{n % 5}" for n in range(300)))
     with running_broker("noida-db", tmp_path) as broker:
         bus = open_bus(broker.url, client="relay")
@@ -196,9 +201,12 @@ async def test_a_broker_that_is_killed_and_comes_back_loses_nothing_and_keeps_or
         assert first_seen == [message.id for message in published if message.key == key]
 
 
-async def test_a_subscription_and_a_publisher_that_start_before_the_broker_find_it_later(tmp_path: Path) -> None:
+async def test_a_subscription_and_a_publisher_that_start_before_the_broker_find_it_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    be_patient(monkeypatch)
     broker = noida_db(tmp_path)
-    bus, recorder = open_bus(broker.url, client="early"), Recorder(within=30)
+    bus, recorder = open_bus(broker.url, client="early"), Recorder(within=PATIENCE_S)
     try:
         async with bus.subscribe(["order"], "g", recorder):
             with pytest.raises(BusUnavailable):

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from extracted_services.messaging.tests.contract_bus import BusContract
-from tests.support.brokers import Broker, running_broker
+from tests.support.brokers import Broker, be_patient, running_broker
 
 
 @pytest.fixture(scope="class")
@@ -24,7 +24,8 @@ class KafkaContract(BusContract):
         return "asyncio"
 
     @pytest.fixture
-    def url(self, broker: Broker) -> str:
+    def url(self, broker: Broker, monkeypatch: pytest.MonkeyPatch) -> str:
+        be_patient(monkeypatch)
         return broker.url
 
 
@@ -35,5 +36,4 @@ class TestNoidaDb(KafkaContract):
 @pytest.mark.skipif(os.environ.get("BROKERS") != "all", reason="run by make brokers: its groups join slowly")
 class TestTansu(KafkaContract):
     broker_name = "tansu"
-    within = 60.0
     exact_lag = False  # it counts the last batch as one record

@@ -13,6 +13,8 @@ from importlib.resources import files
 from pathlib import Path
 from signal import SIGKILL
 
+import pytest
+
 from tests.support.processes import Process, free_port
 
 WRITTEN_AFTER_S = 5.0
@@ -70,6 +72,16 @@ def tansu(folder: Path) -> Broker:
 
 
 BROKERS = {"noida-db": noida_db, "tansu": tansu}
+
+
+def be_patient(patch: pytest.MonkeyPatch) -> None:
+    """Let this process wait as long as it takes for a broker that is there."""
+    from extracted_services.messaging.kafka import bus, connection, inspection, publisher
+
+    patch.setattr(connection, "REQUEST_MILLISECONDS", 60_000)
+    patch.setattr(inspection, "READ_MILLISECONDS", 60_000)
+    patch.setattr(publisher, "PUBLISH_SECONDS", 60.0)
+    patch.setattr(bus, "CHECK_SECONDS", 60.0)
 
 
 @contextlib.contextmanager
