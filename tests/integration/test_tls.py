@@ -395,4 +395,4 @@ def test_a_drain_finishes_the_answer_under_way_and_closes_idle_connections(tmp_p
             answer += piece
         assert answer.endswith(b"\r\n\r\nslow")
         assert b"\r\nConnection: close\r\n" in answer
-        assert site.server.process.wait(within=30) == 0  # a client that does not say goodbye delays nothing
+        assert site.server.process.wait(within=20) == 0  # a client that does not say goodbye delays nothing
