@@ -74,7 +74,7 @@ def side(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     file = folder / "routes.yaml"
     file.write_text(ROUTES.format(public=public, console=console, parts=parts, nobody=nobody, folder=folder))
     engine: list[str | Path] = [*strangler(), "serve", "--config", file, "--workers", "1"]
-    application: list[str | Path] = [sys.executable, "-m", "tests.conformance.serve_asgi", file, str(public)]
+    application: list[str | Path] = [sys.executable, "-m", "tests.conformance.serve_asgi", file, str(public), "600"]
     is_engine = request.param == "engine"
     with contextlib.ExitStack() as stack:
         upstream = [sys.executable, "-m", "tests.support.part_upstream", str(parts)]
