@@ -53,10 +53,9 @@ class Road:
         if by_signal:
             self.server.process.send_signal(signal.SIGHUP)
             await asyncio.to_thread(self.server.wait_until, lambda: self._revision() != before)
+            await asyncio.to_thread(self.server.wait_until_taken)
         else:
-            answer = await asyncio.to_thread(self.server.api, "reload", method="POST")
-            assert answer.status == 200
-        await asyncio.to_thread(self.server.wait_until_taken)
+            assert (await asyncio.to_thread(self.server.reload)).status == 200
         self.moves.append(Move(side, begun, time.monotonic()))
 
     def _revision(self) -> str:

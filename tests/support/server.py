@@ -139,19 +139,15 @@ class Server:
         """What it answers, once the workers that it calls late have taken the file, too."""
         answer = self.api("reload", method="POST")
         if answer.status == 200 and answer.json()["late"]:
-            self._wait_for_workers(answer)
+            self.wait_until_taken()
         return answer
 
     def move(self, route: str, verb: str, **body: Any) -> Answer:
         """What it answers, once the workers that it calls late have taken the move, too."""
         answer = self.api(f"routes/{route}/{verb}", method="POST", body=body)
         if answer.status == 200 and any("not yet confirmed" in note for note in answer.json()["notes"]):
-            self._wait_for_workers(answer)
+            self.wait_until_taken()
         return answer
-
-    def _wait_for_workers(self, answer: Answer) -> None:
-        revision = answer.json()["revision"]
-        self.wait_until(lambda: all(worker["revision"] == revision for worker in self.workers()))
 
     def workers(self) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = self.api("status").json()["workers"]["connected"]
