@@ -1,9 +1,10 @@
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from extracted_services.orders.tests.neighbours import Neighbours, open_neighbours
-from extracted_services.orders.tests.service import Service, open_service
+from extracted_services.orders.tests.service import IMPATIENT, Service, open_service
 from tests.support.postgres import Postgres
 
 
@@ -24,10 +25,22 @@ def service(
 ) -> Iterator[Service]:
     """A process that serves a whole module, on each kind of database in turn."""
     folder = tmp_path_factory.mktemp("orders")
-    if request.param == "sqlite":
-        url = f"sqlite:///{folder / 'orders.db'}"
-    else:
-        server: Postgres = request.getfixturevalue("postgres")
-        url = server.url(server.create_database())
-    with open_service(folder, url, neighbours) as running:
+    with open_service(folder, _url_in(folder, request), neighbours) as running:
         yield running
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def impatient(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, neighbours: Neighbours
+) -> Iterator[Service]:
+    """As `service`, on a database of its own, and soon to tell customers `pending`."""
+    folder = tmp_path_factory.mktemp("impatient")
+    with open_service(folder, _url_in(folder, request), neighbours, ORDER_WAIT=IMPATIENT) as running:
+        yield running
+
+
+def _url_in(folder: Path, request: pytest.FixtureRequest) -> str:
+    if request.param == "sqlite":
+        return f"sqlite:///{folder / 'orders.db'}"
+    server: Postgres = request.getfixturevalue("postgres")
+    return server.url(server.create_database())

@@ -1,7 +1,8 @@
 """The other services in one thread of the test: they do what is asked under a key once, and misbehave on demand.
 
 `script(act, …)` says how the next calls of an act end: `Lost` does it and hangs up, `Away` refuses with 503,
-`Elsewhere` says not-owner. `hold(act)` lets a call be done, and its answer wait, until it is let go.
+`Elsewhere` says not-owner. `hold(act)` lets a call be done, and its answer wait, until it is let go; so do the answers
+to repetitions of that call.
 """
 
 import json
@@ -22,7 +23,7 @@ from tests.support.tokens import JWKS
 
 TOKEN = "between-services"
 DECLINED = "0002"
-WITHIN_S = 20.0
+WITHIN_S = 60.0
 
 Answer = tuple[int, Any]
 
@@ -39,8 +40,9 @@ def problem(status: int, kind: str, detail: str, **more: Any) -> Answer:
 
 @dataclass
 class Hold:
-    """A call that was done, and is not answered yet."""
+    """A call that was done, and is not answered yet. `key` is its own, once it has arrived."""
 
+    key: str | None = None
     arrived: threading.Event = field(default_factory=threading.Event)
     let_go: threading.Event = field(default_factory=threading.Event)
 
@@ -130,11 +132,18 @@ class Neighbours:
                 answer = do(self, *named, sent)
                 if key:
                     self._kept[act, key] = answer
-            hold = self._holds.pop(act, None)
+            hold = self._find_hold(act, key)
         if hold is not None:
             hold.arrived.set()
             hold.let_go.wait(WITHIN_S)
         return None if fault is Fault.LOST else answer
+
+    def _find_hold(self, act: str, key: str | None) -> Hold | None:
+        hold = self._holds.get(act)
+        if hold is None or hold.key not in (None, key):
+            return None
+        hold.key = key
+        return hold
 
     def _show_product(self, sku: str, _sent: dict[str, Any]) -> Answer:
         if sku not in self.prices:

@@ -22,7 +22,10 @@ from tests.support.tokens import issue
 
 GOOD_CARD, BAD_CARD = "4242424242424242", "4000000000000002"
 ADDRESS = {"name": "Alice Larsen", "street": "Mill Lane 1", "postcode": "1050", "city": "Copenhagen", "country": "DK"}
-START_WITHIN_S = 60.0
+START_WITHIN_S = END_WITHIN_S = 60.0
+ANSWER_WITHIN_S = 90.0  # longer than a customer is made to wait
+PATIENT, IMPATIENT = "30", "1"
+"""ORDER_WAIT: for the end of an order however long it takes, and for a test that wants to see `pending`."""
 INTERNAL = {"authorization": f"Bearer {TOKEN}"}
 
 
@@ -87,10 +90,11 @@ class Service:
             "SHOP_JWKS_URL": f"{neighbours.url}/.well-known/jwks.json",
             "PAYMENTS_URL": neighbours.url,
             "INVENTORY_URL": neighbours.url,
+            "ORDER_WAIT": PATIENT,
             "PYTHONWARNINGS": "error",
             **environment,
         }
-        self.http = httpx.Client(base_url=f"http://127.0.0.1:{self.port}", timeout=30, trust_env=False)
+        self.http = httpx.Client(base_url=f"http://127.0.0.1:{self.port}", timeout=ANSWER_WITHIN_S, trust_env=False)
         self.process: Process | None = None
         self._starts = 0
 
@@ -105,11 +109,11 @@ class Service:
         """kill -9."""
         assert self.process is not None
         self.process.send_signal(signal.SIGKILL)
-        self.process.wait()
+        self.process.wait(within=END_WITHIN_S)
 
     def stop(self) -> int:
         assert self.process is not None
-        return self.process.stop(within=30)
+        return self.process.stop(within=END_WITHIN_S)
 
     def own(self) -> None:
         self._move("own")
@@ -155,7 +159,7 @@ class Service:
         return "".join(file.read_text() for file in sorted(self.folder.glob(f"orders-{self.port}-*.log")))
 
 
-def eventually(holds: Callable[[], Any], *, within: float = 30.0) -> Any:
+def eventually(holds: Callable[[], Any], *, within: float = 60.0) -> Any:
     """What `holds` returns once that is true. Fails with what it returned last."""
     until = time.monotonic() + within
     while not (found := holds()):

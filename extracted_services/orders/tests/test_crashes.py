@@ -9,7 +9,16 @@ import httpx
 import pytest
 
 from extracted_services.orders.tests.neighbours import Fault, Neighbours, open_neighbours
-from extracted_services.orders.tests.service import BAD_CARD, GOOD_CARD, Customer, Service, eventually, open_service
+from extracted_services.orders.tests.service import (
+    BAD_CARD,
+    GOOD_CARD,
+    IMPATIENT,
+    PATIENT,
+    Customer,
+    Service,
+    eventually,
+    open_service,
+)
 
 
 @pytest.fixture(scope="module")
@@ -107,23 +116,21 @@ def test_killed_inside_every_step_and_between_them_at_once(service: Service, sho
     assert shop.of_order(to_cancel) == (["released"], ["refunded"])
 
 
-@pytest.mark.parametrize("url", ["sqlite"], indirect=True)
-def test_sagas_go_on_without_a_broker_and_after_a_stop(service: Service, shop: Neighbours) -> None:
-    alice = service.customer()
-    with shop.always("charge", Fault.AWAY):
-        assert alice.order(("MUG-0001", 1)).json()["status"] == "pending"
+def test_sagas_go_on_without_a_broker_and_after_a_stop(shop: Neighbours, tmp_path: Path) -> None:
+    with open_service(tmp_path, f"sqlite:///{tmp_path / 'orders.db'}", shop, ORDER_WAIT=IMPATIENT) as service:
+        alice = service.customer()
+        with shop.always("charge", Fault.AWAY):
+            assert alice.order(("MUG-0001", 1)).json()["status"] == "pending"
+            assert service.stop() == 0
+        service.environment |= {"BROKER_URL": "kafka://127.0.0.1:9", "ORDER_WAIT": PATIENT}
+        service.start()
+        assert settled(alice)["status"] == "confirmed"
+        assert alice.order(("MUG-0001", 1)).json()["status"] == "confirmed"
+        readiness = service.http.get("/readyz")
+        assert readiness.status_code == 503
+        assert readiness.json()["checks"]["broker"]["problem"]
+        assert readiness.json()["checks"]["database"]["problem"] is None
         assert service.stop() == 0
-    broker, service.environment["BROKER_URL"] = service.environment["BROKER_URL"], "kafka://127.0.0.1:9"
-    service.start()
-    assert settled(alice)["status"] == "confirmed"
-    assert alice.order(("MUG-0001", 1)).json()["status"] == "confirmed"
-    readiness = service.http.get("/readyz")
-    assert readiness.status_code == 503
-    assert readiness.json()["checks"]["broker"]["problem"]
-    assert readiness.json()["checks"]["database"]["problem"] is None
-    assert service.stop() == 0
-    service.environment["BROKER_URL"] = broker
-    service.start()
 
 
 @pytest.mark.parametrize("url", ["postgresql"], indirect=True)

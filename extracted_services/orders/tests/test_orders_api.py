@@ -114,20 +114,21 @@ def test_cancelling_survives_neighbours_that_are_away(service: Service, shop: Ne
     assert shop.of_order(order_id) == (["released"], ["refunded"])
 
 
-def test_cancelling_a_pending_order_undoes_what_its_saga_did(service: Service, shop: Neighbours) -> None:
-    alice = service.customer()
-    with shop.hold("charge"):
+def test_cancelling_a_pending_order_undoes_what_its_saga_did(impatient: Service, shop: Neighbours) -> None:
+    alice = impatient.customer()
+    with shop.hold("charge") as hold:
         order_id = alice.order(("MUG-0001", 1)).json()["id"]
+        hold.wait()
         assert alice.read(order_id)["status"] == "pending"
         cancelled = alice.post(f"/api/orders/{order_id}/cancel")
         assert (cancelled.status_code, cancelled.json()["status"]) == (200, "cancelled")
-    eventually(lambda: service.sagas(order_id)["fulfil order"]["state"] == "compensated")
+    eventually(lambda: impatient.sagas(order_id)["fulfil order"]["state"] == "compensated")
     assert shop.of_order(order_id) == (["released"], ["refunded"])
     assert alice.read(order_id)["reason"] == "requested"
 
 
-def test_who_must_wait_too_long_is_told_pending_and_the_order_goes_on(service: Service, shop: Neighbours) -> None:
-    alice = service.customer()
+def test_who_must_wait_too_long_is_told_pending_and_the_order_goes_on(impatient: Service, shop: Neighbours) -> None:
+    alice = impatient.customer()
     with shop.hold("charge"):
         answer = alice.order(("MUG-0001", 1), key="k")
         assert (answer.status_code, answer.json()["status"]) == (201, "pending")
@@ -138,9 +139,9 @@ def test_who_must_wait_too_long_is_told_pending_and_the_order_goes_on(service: S
 
 
 def test_an_order_that_stock_turns_out_short_for_after_pending_stays_to_be_seen(
-    service: Service, shop: Neighbours
+    impatient: Service, shop: Neighbours
 ) -> None:
-    alice = service.customer()
+    alice = impatient.customer()
     shop.stock["BOWL-0001"] = 0
     with shop.hold("reserve"):
         order_id = alice.order(("BOWL-0001", 1)).json()["id"]
@@ -149,10 +150,11 @@ def test_an_order_that_stock_turns_out_short_for_after_pending_stays_to_be_seen(
     assert alice.read(order_id)["reason"] == "insufficient_stock"
 
 
-def test_goods_that_went_back_meanwhile_undo_the_charge(service: Service, shop: Neighbours) -> None:
-    alice = service.customer()
-    with shop.hold("charge"):
+def test_goods_that_went_back_meanwhile_undo_the_charge(impatient: Service, shop: Neighbours) -> None:
+    alice = impatient.customer()
+    with shop.hold("charge") as hold:
         order_id = alice.order(("MUG-0001", 1)).json()["id"]
+        hold.wait()
         shop.expire(order_id)
     eventually(lambda: alice.read(order_id)["status"] == "cancelled")
     assert shop.of_order(order_id) == (["released"], ["refunded"])
@@ -252,8 +254,8 @@ def test_payments_that_are_away_from_the_start_are_said_so_and_nothing_is_kept(
     assert alice.order(("MUG-0001", 1), key="k").status_code == 201
 
 
-def test_an_order_with_stock_that_is_away_is_accepted_and_finished_later(service: Service, shop: Neighbours) -> None:
-    alice = service.customer()
+def test_an_order_with_stock_that_is_away_is_accepted_and_finished_later(impatient: Service, shop: Neighbours) -> None:
+    alice = impatient.customer()
     with shop.always("reserve", Fault.AWAY):
         answer = alice.order(("MUG-0001", 1))
         assert (answer.status_code, answer.json()["status"]) == (201, "pending")

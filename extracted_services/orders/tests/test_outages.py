@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from extracted_services.orders.tests.neighbours import Fault, open_neighbours
-from extracted_services.orders.tests.service import eventually, open_service
+from extracted_services.orders.tests.service import IMPATIENT, eventually, open_service
 from tests.support.postgres import started_postgres
 
 
@@ -13,7 +13,8 @@ from tests.support.postgres import started_postgres
 def test_a_database_that_is_away_is_503_and_orders_go_on_when_it_is_back(tmp_path: Path) -> None:
     with started_postgres() as server, open_neighbours() as shop:
         shop.sell("MUG-0001", on_hand=10)
-        with open_service(tmp_path, server.url(server.create_database()), shop) as service:
+        url = server.url(server.create_database())
+        with open_service(tmp_path, url, shop, ORDER_WAIT=IMPATIENT) as service:
             alice = service.customer()
             with shop.always("charge", Fault.AWAY):
                 waiting = alice.order(("MUG-0001", 1), key="k").json()["id"]

@@ -35,7 +35,7 @@ from extracted_services.orders.service_layer.watch import SagaRecord
 
 pytestmark = pytest.mark.anyio
 QUICK = Patience(first=timedelta(milliseconds=1), most=timedelta(milliseconds=5), tries=3)
-SECOND = timedelta(seconds=5)
+LIMIT = timedelta(seconds=60)
 
 
 def now() -> datetime:
@@ -60,8 +60,8 @@ class Shop:
 
     @property
     def story(self) -> Saga:
-        first = Saga("test", undone_by=Act("cancel", self.act("cancel"))).step("one", self.act("one"), timeout=SECOND)
-        return first.compensated_by("undo one", self.act("undo one")).step("two", self.act("two"), timeout=SECOND)
+        first = Saga("test", undone_by=Act("cancel", self.act("cancel"))).step("one", self.act("one"), timeout=LIMIT)
+        return first.compensated_by("undo one", self.act("undo one")).step("two", self.act("two"), timeout=LIMIT)
 
 
 @pytest.fixture
@@ -108,7 +108,7 @@ async def begin(engine: AsyncEngine) -> Begun:
 
 
 async def until(book: SqlSagaBook, saga: Begun, *states: State) -> SagaRecord:
-    for _ in range(1500):
+    for _ in range(3000):
         found = await book.find(saga.id)
         if found is not None and found.state in states:
             return found
@@ -224,11 +224,11 @@ async def test_drafts_and_journals_are_removed_when_nobody_asks_for_them_any_mor
         assert await SqlOrders(engine).find(new.id) is not None
         assert await runner._functions.is_known(f"{saga.id}:1")
         forgotten = 0
-        for _ in range(500):  # once it has ended, which is a moment after its last note
+        for _ in range(3000):  # once it has ended, which is a moment after its last note
             forgotten += await runner._functions.forget(now() + timedelta(days=1))
             if forgotten:
                 break
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(0.02)
         assert not await runner._functions.is_known(f"{saga.id}:1")
         assert await book.find(saga.id) is not None
 
