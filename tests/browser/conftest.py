@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Error, Page, sync_playwright
+from playwright.sync_api import Browser, Error, Page, expect, sync_playwright
 
 CHROMIUM = Path("/usr/bin/chromium")
 ARGUMENTS = (
@@ -18,12 +18,18 @@ ARGUMENTS = (
 )
 
 
+SHOWN_WITHIN_MS = 60_000
+START_WITHIN_MS = 120_000
+
+expect.set_options(timeout=SHOWN_WITHIN_MS)
+
+
 @pytest.fixture(scope="module")  # its event loop must not stay for the tests of other modules
 def chromium() -> Iterator[Browser]:
     if not CHROMIUM.exists():
         pytest.skip(f"no browser: {CHROMIUM} is missing; apt-get install chromium, or run make test as root")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(ARGUMENTS))
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(ARGUMENTS), timeout=START_WITHIN_MS)
         yield browser
         browser.close()
 
@@ -63,7 +69,7 @@ def person(chromium: Browser, complaints: Complaints) -> Callable[[str], Abstrac
     @contextmanager
     def open_browser(address: str) -> Iterator[Page]:
         context = chromium.new_context(base_url=address)
-        context.set_default_timeout(15_000)
+        context.set_default_timeout(SHOWN_WITHIN_MS)
         page = context.new_page()
         complaints.listen(page)
         try:

@@ -5,7 +5,7 @@ from contextlib import ExitStack
 import httpx
 import pytest
 
-from tests.contract.sides import Sides, started, url_of
+from tests.contract.sides import ANSWER_WITHIN_S, Sides, started, url_of
 
 
 @pytest.fixture(scope="session")
@@ -32,8 +32,8 @@ def sides(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sides]:
             started(["extracted_services.inventory"], environment, folder / "inventory.log")
         )
         sides = Sides(
-            stack.enter_context(httpx.Client(base_url=url_of(monolith), trust_env=False, timeout=30)),
-            stack.enter_context(httpx.Client(base_url=url_of(inventory), trust_env=False, timeout=30)),
+            stack.enter_context(httpx.Client(base_url=url_of(monolith), trust_env=False, timeout=ANSWER_WITHIN_S)),
+            stack.enter_context(httpx.Client(base_url=url_of(inventory), trust_env=False, timeout=ANSWER_WITHIN_S)),
             environment,
         )
         sides.backfill()

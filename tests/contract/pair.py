@@ -16,7 +16,7 @@ from typing import Any
 
 import httpx
 
-from tests.contract.sides import UNEQUAL_BY_NATURE, started, url_of
+from tests.contract.sides import ANSWER_WITHIN_S, UNEQUAL_BY_NATURE, started, url_of
 from tests.support.processes import ROOT
 
 ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}")
@@ -111,10 +111,10 @@ def paired(folder: Path, service: str, entities: list[str]) -> Iterator[Pair]:
         url = url_of(process)
         _backfill(service, {**of_monolith, f"{service.upper()}_URL": url})
         sides = [
-            Side(stack.enter_context(httpx.Client(base_url=base, trust_env=False, timeout=30)))
+            Side(stack.enter_context(httpx.Client(base_url=base, trust_env=False, timeout=ANSWER_WITHIN_S)))
             for base in (legacy_url, url)
         ]
-        pair = Pair(*sides, tokens={who: _log_in(legacy_url, who) for who in PASSWORDS})
+        pair = Pair(*sides, tokens={who: log_in(legacy_url, who) for who in PASSWORDS})
         moved = pair.service.http.post(
             "/internal/sync/own",
             json={"entities": entities, "epoch": 2},
@@ -124,8 +124,10 @@ def paired(folder: Path, service: str, entities: list[str]) -> Iterator[Pair]:
         yield pair
 
 
-def _log_in(url: str, who: str) -> str:
-    answer = httpx.post(f"{url}/api/token", json={"username": who, "password": PASSWORDS[who]}, trust_env=False)
+def log_in(url: str, who: str) -> str:
+    """A token of this user, from the monolith at `url`."""
+    body = {"username": who, "password": PASSWORDS[who]}
+    answer = httpx.post(f"{url}/api/token", json=body, trust_env=False, timeout=ANSWER_WITHIN_S)
     token: str = answer.json()["access_token"]
     return token
 
@@ -137,7 +139,7 @@ def _backfill(service: str, environment: Mapping[str, str]) -> None:
         env={**os.environ, **environment},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
         check=False,
     )
     assert done.returncode == 0, done.stderr

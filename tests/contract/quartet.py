@@ -12,8 +12,8 @@ from pathlib import Path
 
 import httpx
 
-from tests.contract.pair import INTERNAL_TOKEN, PASSWORDS, Pair, Side
-from tests.contract.sides import started, url_of
+from tests.contract.pair import INTERNAL_TOKEN, PASSWORDS, Pair, Side, log_in
+from tests.contract.sides import ANSWER_WITHIN_S, started, url_of
 from tests.support.processes import ROOT
 
 ENTITIES = {"inventory": "stock", "payments": "payment", "orders": "order"}
@@ -25,10 +25,10 @@ def quartet(folder: Path) -> Iterator[Pair]:
     with contextlib.ExitStack() as stack:
         urls = stack.enter_context(quartet_urls(folder))
         sides = [
-            Side(stack.enter_context(httpx.Client(base_url=urls[name], trust_env=False, timeout=30)))
+            Side(stack.enter_context(httpx.Client(base_url=urls[name], trust_env=False, timeout=ANSWER_WITHIN_S)))
             for name in ("legacy", "orders")
         ]
-        yield Pair(*sides, tokens={who: _log_in(urls["legacy"], who) for who in PASSWORDS})
+        yield Pair(*sides, tokens={who: log_in(urls["legacy"], who) for who in PASSWORDS})
 
 
 @contextlib.contextmanager
@@ -49,6 +49,7 @@ def quartet_urls(folder: Path) -> Iterator[dict[str, str]]:
                 "BROKER_URL": f"sqlite:///{folder / 'broker.db'}",
                 "PROCESSOR_LEDGER": str(folder / "card-processor.db"),
                 "SHOP_JWKS_URL": "",
+                "ORDER_WAIT": "30",  # the monolith answers when an order has ended, however long that takes
                 **{f"{known.upper()}_URL": url for known, url in urls.items()},
             }
             log = folder / f"{name}.log"
@@ -68,25 +69,21 @@ def _fill(service: str, environment: Mapping[str, str]) -> None:
 
 def _place_an_order(url: str) -> None:
     """One of alice's that is not on its way yet: the sample data is older."""
-    levels = httpx.get(f"{url}/api/stock?limit=100", trust_env=False).json()["items"]
+    levels = httpx.get(f"{url}/api/stock?limit=100", trust_env=False, timeout=ANSWER_WITHIN_S).json()["items"]
     order = {
         "lines": [{"sku": max(levels, key=lambda level: level["available"])["sku"], "quantity": 2}],
         "shipping_address": {"name": "A", "street": "B", "postcode": "1", "city": "C", "country": "DK"},
         "card": {"number": "4242424242424242"},
     }
-    headers = {"Authorization": f"Bearer {_log_in(url, 'alice')}"}
-    answer = httpx.post(f"{url}/api/orders", json=order, headers=headers, trust_env=False)
+    headers = {"Authorization": f"Bearer {log_in(url, 'alice')}"}
+    answer = httpx.post(f"{url}/api/orders", json=order, headers=headers, trust_env=False, timeout=ANSWER_WITHIN_S)
     assert answer.status_code == 201, answer.text
 
 
 def _own(url: str, entity: str) -> None:
     headers = {"Authorization": f"Bearer {INTERNAL_TOKEN}"}
     body = {"entities": [entity], "epoch": 2}
-    answer = httpx.post(f"{url}/internal/sync/own", json=body, headers=headers, trust_env=False)
+    answer = httpx.post(
+        f"{url}/internal/sync/own", json=body, headers=headers, trust_env=False, timeout=ANSWER_WITHIN_S
+    )
     assert answer.status_code == 200, answer.text
-
-
-def _log_in(url: str, who: str) -> str:
-    answer = httpx.post(f"{url}/api/token", json={"username": who, "password": PASSWORDS[who]}, trust_env=False)
-    token: str = answer.json()["access_token"]
-    return token

@@ -13,6 +13,7 @@ import httpx
 from tests.support.processes import ROOT, Process
 
 START_WITHIN_S = 60.0
+ANSWER_WITHIN_S = 90.0  # longer than a customer is made to wait for the end of an order
 URL = re.compile(r"http://127\.0\.0\.1:\d+")
 
 # All that an answer says about itself; left out are the date and what belongs to the connection.
@@ -39,7 +40,7 @@ class Sides:
             env=self.inventory_environment,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=120,
             check=False,
         )
         assert done.returncode == 0, done.stderr
