@@ -15,7 +15,8 @@ import httpx
 from tests.support.processes import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
-START_S = 60
+START_S = END_S = 60
+ANSWER_S = 60
 SAMPLE = ("--seed", "--products", "45", "--orders", "120", "--users", "12")
 
 
@@ -28,7 +29,7 @@ class RunningShop:
     @contextmanager
     def browser(self, username: str) -> Iterator[httpx.Client]:
         """A client with a session of this user."""
-        with httpx.Client(base_url=self.url, follow_redirects=True, timeout=20) as browser:
+        with httpx.Client(base_url=self.url, follow_redirects=True, timeout=ANSWER_S) as browser:
             form = {"username": username, "password": f"{username}-pass"}
             submit(browser, "/accounts/login/", form).raise_for_status()
             yield browser
@@ -36,7 +37,7 @@ class RunningShop:
     @contextmanager
     def api(self, username: str) -> Iterator[httpx.Client]:
         """A client with a token of this user."""
-        with httpx.Client(base_url=self.url, timeout=20) as api:
+        with httpx.Client(base_url=self.url, timeout=ANSWER_S) as api:
             answer = api.post("/api/token", json={"username": username, "password": f"{username}-pass"})
             api.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
             yield api
@@ -68,7 +69,7 @@ def run(folder: Path, *arguments: str, **environment: str) -> Iterator[RunningSh
             yield running
         finally:
             process.terminate()
-            process.wait(20)
+            process.wait(END_S)
 
 
 def clean_environment(**values: str) -> dict[str, str]:

@@ -21,7 +21,8 @@ from legacy_monolith.sync.writing import writing
 
 from .shop import GOOD_CARD, Shop, address
 
-WAIT_S = 20
+WAIT_S = 60
+TURN_S = 120  # for all who stand in one line
 ENTITIES = ("order", "payment", "stock")
 
 
@@ -34,6 +35,8 @@ def open_shop(request, tmp_path_factory, django_environment) -> Iterator[Shop]:
         postgres = request.getfixturevalue("postgres")
         url = postgres.url(postgres.create_database())
     with default_database(url):
+        if request.param == "sqlite":
+            connection.settings_dict["OPTIONS"]["timeout"] = TURN_S
         call_command("migrate", verbosity=0, interactive=False)
         shop = Shop.open()
         StockLevel.objects.filter(product=shop.mug).update(on_hand=100_000)
@@ -98,7 +101,7 @@ def test_a_fence_of_one_entity_and_a_writer_of_another_leave_each_other_alone(sh
 
 
 def test_writers_who_overlap_all_the_time_do_not_keep_a_fence_waiting(shop):
-    over = threading.Event()
+    over, at_work = threading.Event(), threading.Barrier(7)
 
     def write() -> int:
         count = 0
@@ -109,14 +112,17 @@ def test_writers_who_overlap_all_the_time_do_not_keep_a_fence_waiting(shop):
             except NotOwner:
                 break
             count += 1
+            if count == 1:
+                at_work.wait(WAIT_S)
             over.wait(0.005)  # SQLite has no queue: whoever never pauses is always first again
         return count
 
     writers = [in_thread(write) for _ in range(6)]
     try:
+        at_work.wait(WAIT_S)
         over.wait(0.3)
         ownership.fence(["order"], 300)
-        assert sum(writer.result(WAIT_S) for writer in writers) > 0
+        assert all(writer.result(WAIT_S) > 0 for writer in writers)
     finally:
         over.set()
 
@@ -142,7 +148,7 @@ def test_positions_have_no_gaps_and_commit_in_order_however_many_write(shop):
 
 def test_no_write_succeeds_on_whoever_does_not_own(shop):
     """Moves away and back under many writers: what was acknowledged is there, and nothing else."""
-    over = threading.Event()
+    over, has_placed, is_refused = threading.Event(), threading.Event(), threading.Event()
     before = Order.objects.count()
 
     def write() -> tuple[int, int]:
@@ -151,8 +157,10 @@ def test_no_write_succeeds_on_whoever_does_not_own(shop):
             try:
                 place(shop)
                 placed += 1
+                has_placed.set()
             except NotOwner:
                 refused += 1
+                is_refused.set()
             over.wait(0.005)
         return placed, refused
 
@@ -160,9 +168,13 @@ def test_no_write_succeeds_on_whoever_does_not_own(shop):
     writers = [in_thread(write) for _ in range(2 if connection.vendor == "sqlite" else 6)]
     try:
         for epoch in range(400, 412, 2):
+            has_placed.clear()
+            assert has_placed.wait(WAIT_S)
             over.wait(0.03)
             fenced = ownership.fence(ENTITIES, epoch)
             counted = (Order.objects.count(), OutboxPosition.objects.get(pk="order").last)
+            is_refused.clear()
+            assert is_refused.wait(WAIT_S)
             over.wait(0.03)
             assert counted == (Order.objects.count(), OutboxPosition.objects.get(pk="order").last)
             assert fenced["order"].outbox_last == counted[1]

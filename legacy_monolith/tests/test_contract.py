@@ -7,6 +7,8 @@ import schemathesis
 from hypothesis import HealthCheck, settings
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
+from .server import ANSWER_S
+
 CONTRACT = Path(__file__).resolve().parents[2] / "extracted_services" / "contracts" / "shop-api.yaml"
 EXAMPLES = 12
 
@@ -31,6 +33,7 @@ def test_every_operation_answers_as_the_contract_says(case, running_shop, author
     case.call_and_validate(
         base_url=running_shop.url,
         headers={"Authorization": authorization},
+        timeout=ANSWER_S,
         # A schema cannot say that a cursor is one of ours, that a SKU exists, or that a key has not been used.
         excluded_checks=[positive_data_acceptance],
     )

@@ -17,7 +17,7 @@ def test_two_that_start_together_end_up_with_the_same_secret(tmp_path):
 
     def start(mine: bytes) -> None:
         def make() -> bytes:
-            both_are_making.wait(10)
+            both_are_making.wait(60)
             return mine
 
         secrets.append(read_or_make(tmp_path / "key", make))

@@ -17,7 +17,7 @@ import httpx
 import pytest
 from PIL import Image
 
-from .server import ROOT, clean_environment, free_port, run, submit
+from .server import ANSWER_S, END_S, ROOT, clean_environment, free_port, run, submit
 from .shop import ADDRESS, GOOD_CARD, new_order
 
 
@@ -36,7 +36,7 @@ def admin(running_shop):
 @pytest.fixture
 def plenty(running_shop) -> str:
     """The SKU of a product with enough in stock for every test here."""
-    levels = httpx.get(f"{running_shop.url}/api/stock?limit=100").json()["items"]
+    levels = httpx.get(f"{running_shop.url}/api/stock?limit=100", timeout=ANSWER_S).json()["items"]
     return max(levels, key=lambda level: level["available"])["sku"]
 
 
@@ -72,11 +72,11 @@ def test_the_status_stream_tells_each_change_as_it_happens_and_ends_with_the_las
 
     listener = threading.Thread(target=listen)
     listener.start()
-    assert confirmed.wait(10)
+    assert confirmed.wait(ANSWER_S)
     mark(admin, "ship", order_path)
-    assert shipped.wait(10)
+    assert shipped.wait(ANSWER_S)
     mark(admin, "deliver", order_path)
-    listener.join(10)
+    listener.join(ANSWER_S)
     assert events == ["pending", "confirmed", "shipped", "delivered"]
 
 
@@ -91,7 +91,7 @@ def test_a_browser_that_comes_back_to_a_finished_order_is_told_to_stay_away(alic
 
 def test_the_status_stream_is_for_the_customer_alone(running_shop, alice, plenty):
     order_path = buy(alice, plenty)
-    assert httpx.get(f"{running_shop.url}{order_path}events").status_code == 401
+    assert httpx.get(f"{running_shop.url}{order_path}events", timeout=ANSWER_S).status_code == 401
     with running_shop.browser("bob") as bob:
         assert bob.get(f"{order_path}events").status_code == 404
 
@@ -157,7 +157,7 @@ def test_one_key_sent_by_many_at_once_makes_one_order(running_shop, plenty):
 
 def test_a_connection_stays_open_for_longer_than_clients_keep_it_idle(running_shop):
     """Of httpx and Node 5 s: whoever closes it first must be the client, which knows whether it is about to ask."""
-    with closing(HTTPConnection(running_shop.url.removeprefix("http://"), timeout=30)) as connection:
+    with closing(HTTPConnection(running_shop.url.removeprefix("http://"), timeout=ANSWER_S)) as connection:
         for pause in (5.5, 0.0):
             connection.request("GET", "/readyz")
             answer = connection.getresponse()
@@ -178,7 +178,7 @@ def test_it_stops_quietly_with_an_open_stream_and_starts_again_on_its_data(tmp_p
                 assert any('"confirmed"' in line for line in lines)
                 shop.process.send_signal(stop)
                 assert list(lines) == [""]  # a clean end, not a broken connection
-            assert shop.process.wait(15) == 0
+            assert shop.process.wait(END_S) == 0
             assert "Traceback" not in shop.log.read_text()
     assert answers[0] == answers[1]
 

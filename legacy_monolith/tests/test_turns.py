@@ -10,13 +10,13 @@ from django.db import OperationalError, connection, transaction
 from legacy_monolith.config.sqlite.base import Turns
 from legacy_monolith.conftest import default_database
 
-WAIT_S = 20
+WAIT_S = 60
 
 
 def waiting(turns: Turns, count: int) -> None:
     """Until so many wait, which is seen by nobody but the turns themselves."""
     tick = threading.Event()
-    for _ in range(2000):
+    for _ in range(12_000):
         if len(turns._waiting) == count:
             return
         tick.wait(0.005)
