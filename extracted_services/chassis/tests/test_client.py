@@ -143,7 +143,7 @@ async def test_the_pause_is_at_least_what_the_service_asks_for_up_to_a_bound(rou
         began = loop.time()
         assert isinstance(await client.get("/a"), Answered)
 
-    assert 0.14 <= loop.time() - began < 5
+    assert 0.14 <= loop.time() - began < 60
 
 
 async def test_an_answer_that_takes_too_long_is_not_waited_for(router: respx.Router) -> None:
@@ -161,10 +161,10 @@ async def test_an_answer_that_takes_too_long_is_not_waited_for(router: respx.Rou
 
 async def test_all_tries_together_have_an_end(router: respx.Router) -> None:
     router.get(f"{URL}/a").respond(503)
-    retries = Retries(attempts=1000, first=0.01, longest=0.01, jitter=0)
+    retries = Retries(attempts=100_000, first=0.01, longest=0.01, jitter=0)
 
     async with open_client(router, retries, Timeouts(whole=0.1)) as client:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             assert await client.get("/a") == Unreachable("answered 503", may_be_done=True)
 
 

@@ -32,7 +32,7 @@ def environment(tmp_path: Path) -> dict[str, str]:
 
 def run(environment: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [*COMMAND, *arguments], env=environment, capture_output=True, text=True, timeout=60, check=False
+        [*COMMAND, *arguments], env=environment, capture_output=True, text=True, timeout=120, check=False
     )
 
 
@@ -55,7 +55,7 @@ def test_it_migrates_serves_and_stops_when_told(environment: dict[str, str]) -> 
         assert process.stderr is not None
         line = json.loads(process.stderr.readline())
         process.send_signal(signal.SIGTERM)
-        assert process.wait(timeout=30) == 0
+        assert process.wait(timeout=60) == 0
 
     assert line["message"].startswith("serving on http://127.0.0.1:")
     assert (line["service"], line["revision"], line["level"]) == ("notes", "0001", "INFO")
@@ -66,7 +66,7 @@ def test_a_connection_stays_open_for_longer_than_clients_keep_it_idle(environmen
     with subprocess.Popen(COMMAND, env=environment, stderr=subprocess.PIPE, text=True) as process, ending(process):
         assert process.stderr is not None
         address = json.loads(process.stderr.readline())["url"].removeprefix("http://")
-        with closing(HTTPConnection(address, timeout=30)) as connection:
+        with closing(HTTPConnection(address, timeout=60)) as connection:
             for pause in (5.5, 0.0):
                 connection.request("GET", "/healthz")
                 answer = connection.getresponse()

@@ -32,7 +32,7 @@ def test_processes_that_start_together_have_one_token(tmp_path: Path) -> None:
         for _ in range(4)
     ]
 
-    tokens = {process.communicate("x", timeout=30)[0] for process in started}
+    tokens = {process.communicate("x", timeout=60)[0] for process in started}
 
     assert len(tokens) == 1
     assert tokens.pop().strip()

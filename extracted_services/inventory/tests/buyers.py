@@ -9,7 +9,7 @@ import json
 import random
 import sys
 
-from extracted_services.chassis.database import open_engine
+from extracted_services.chassis import database
 from extracted_services.chassis.identifiers import uuid7
 from extracted_services.inventory.adapters.warehouse import open_warehouse
 from extracted_services.inventory.bootstrap import now
@@ -17,6 +17,8 @@ from extracted_services.inventory.domain.reservations import Line, Reservation
 from extracted_services.inventory.service_layer.stock import OpenWarehouse, commit, release, reserve
 from extracted_services.inventory.settings import read_settings
 from extracted_services.inventory.tests.client import ALICE
+
+LOCK_SECONDS = 120.0  # a hundred stand in one line, and any of them may take long
 
 
 async def buy(open_stock: OpenWarehouse, skus: list[str], *, then: str) -> int:
@@ -39,7 +41,8 @@ async def buy(open_stock: OpenWarehouse, skus: list[str], *, then: str) -> int:
 
 
 async def main(url: str, buyers: int, skus: list[str], choices: list[str]) -> None:
-    engine = open_engine(read_settings({"DATABASE_URL": url}).database)
+    database.LOCK_SECONDS = LOCK_SECONDS
+    engine = database.open_engine(read_settings({"DATABASE_URL": url}).database, lock_seconds=LOCK_SECONDS)
     open_stock = open_warehouse(engine, lambda: None)
     async with engine.connect():  # what connecting costs is no part of the race
         print("ready", flush=True)

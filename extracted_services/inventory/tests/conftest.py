@@ -6,6 +6,7 @@ from shutil import copyfile
 
 import httpx
 import pytest
+from hypothesis import HealthCheck, settings
 from sqlalchemy import insert
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -21,6 +22,10 @@ from extracted_services.inventory.tests.client import INTERNAL_TOKEN, Client
 from extracted_services.inventory.tests.shop import MORNING, ShopInMemory
 from tests.support.postgres import Postgres
 from tests.support.tokens import JWKS
+
+# Properties are judged by what they find, not by how busy the machine is while they look.
+settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")
 
 
 @pytest.fixture

@@ -251,7 +251,7 @@ async def bus_of_the_monolith(settings: Settings) -> AsyncIterator[Callable[...,
 
 async def until(client: Client, target: str, holds: Callable[[Any], bool]) -> Any:
     """Ask until it holds, as a client would; the bus has no event to wait for on this side."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while True:
             answer = await client.get(target, "internal")
             if answer.status_code == 200 and holds(answer.json()):

@@ -26,6 +26,7 @@ COMMAND = [sys.executable, "-W", "error", "-m", "extracted_services.inventory"]
 ROOT = Path(__file__).parents[3]
 PAGE_SIZE = 2
 SKUS = ("A", "B", "C")
+WITHIN_S = 60
 
 
 class Shop(ThreadingHTTPServer):
@@ -98,7 +99,7 @@ def environment(tmp_path: Path, shop: Shop) -> dict[str, str]:
 
 def run(environment: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
     done = subprocess.run(
-        [*COMMAND, *arguments], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=False
+        [*COMMAND, *arguments], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120, check=False
     )
     assert "Traceback" not in done.stderr, done.stderr
     return done
@@ -142,21 +143,21 @@ def test_it_is_filled_then_serves_and_stops_when_told(environment: dict[str, str
     ]
 
     with serving(environment) as (process, url):
-        assert httpx.get(f"{url}/readyz", trust_env=False).status_code == 200
-        answer = httpx.get(f"{url}/api/products/B", trust_env=False)
+        assert httpx.get(f"{url}/readyz", trust_env=False, timeout=WITHIN_S).status_code == 200
+        answer = httpx.get(f"{url}/api/products/B", trust_env=False, timeout=WITHIN_S)
         assert answer.json() == show_product(product("B"))
         process.send_signal(signal.SIGTERM)
-        assert process.wait(timeout=30) == 0
+        assert process.wait(timeout=WITHIN_S) == 0
 
 
 def test_it_is_filled_while_it_serves(environment: dict[str, str]) -> None:
     with serving(environment) as (process, url):
-        assert httpx.get(f"{url}/api/stock/C", trust_env=False).status_code == 503
+        assert httpx.get(f"{url}/api/stock/C", trust_env=False, timeout=WITHIN_S).status_code == 503
         done = run(environment, "backfill", "--json")
         assert json.loads(done.stdout)["stock"] == {"read": 3, "added": 3, "changed": 0, "unchanged": 0, "removed": 0}
-        assert httpx.get(f"{url}/api/stock/C", trust_env=False).json() == show_stock_level(level("C"))
+        assert httpx.get(f"{url}/api/stock/C", trust_env=False, timeout=WITHIN_S).json() == show_stock_level(level("C"))
         process.send_signal(signal.SIGINT)
-        assert process.wait(timeout=30) == 0
+        assert process.wait(timeout=WITHIN_S) == 0
 
 
 def test_an_interrupted_backfill_goes_on_where_it_stopped(environment: dict[str, str], shop: Shop) -> None:
@@ -164,9 +165,9 @@ def test_an_interrupted_backfill_goes_on_where_it_stopped(environment: dict[str,
     with subprocess.Popen(
         [*COMMAND, "backfill"], cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True
     ) as process:
-        assert shop.asked_for_a_second_page.wait(timeout=30)
+        assert shop.asked_for_a_second_page.wait(timeout=WITHIN_S)
         process.send_signal(signal.SIGINT)
-        _, errors = process.communicate(timeout=30)
+        _, errors = process.communicate(timeout=WITHIN_S)
     assert process.returncode == 130
     assert errors.splitlines()[-1] == "interrupted; run it again to go on where it stopped"
     shop.may_answer_it.set()

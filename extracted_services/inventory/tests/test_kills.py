@@ -60,7 +60,7 @@ class Service:
         """Once it serves, in the middle of whatever it does."""
         self._process.wait_until(lambda: is_listening(self._port), within=60)
         self._process.send_signal(signal.SIGKILL)
-        self._process.wait()
+        self._process.wait(within=60)
         self._process = self._start()
 
     def stop(self) -> None:
@@ -133,7 +133,7 @@ def reserve_under_fire(services: list[Service]) -> list[tuple[int, str]]:
             answers.append(answer)
             came.notify_all()
 
-    with httpx.Client(verify=False, trust_env=False, timeout=10) as http, ThreadPoolExecutor(8) as pool:
+    with httpx.Client(verify=False, trust_env=False, timeout=60) as http, ThreadPoolExecutor(8) as pool:
         asking = [pool.submit(ask, number) for number in range(REQUESTS)]
         for service, count in zip(cycle(services), KILL_AFTER, strict=False):
             with came:
@@ -147,7 +147,7 @@ def reserve_under_fire(services: list[Service]) -> list[tuple[int, str]]:
 def read_status(services: list[Service]) -> dict[str, Any]:
     for service in services:
         with suppress(httpx.TransportError):
-            answer = httpx.get(f"{service.url}/internal/sync", headers=AUTHORIZATION, trust_env=False)
+            answer = httpx.get(f"{service.url}/internal/sync", headers=AUTHORIZATION, trust_env=False, timeout=60)
             found: dict[str, Any] = answer.json()["entities"]["stock"]
             return found
     return {"unpublished": None}

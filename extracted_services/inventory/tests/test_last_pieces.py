@@ -44,7 +44,7 @@ def race(settings: Settings) -> Callable[[str, str], int]:
             assert process.stdin is not None
             process.stdin.write("go\n")
             process.stdin.flush()
-        told = [process.communicate(timeout=60)[0] for process in processes]
+        told = [process.communicate(timeout=240)[0] for process in processes]
         assert [process.returncode for process in processes] == [0] * PROCESSES
         return sum(json.loads(line) for line in told)
 

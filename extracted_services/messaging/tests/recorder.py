@@ -12,7 +12,7 @@ _numbers = count()
 class Recorder:
     """Handles everything; `fail` may raise for a delivery, before it is remembered as handled."""
 
-    def __init__(self, fail: Callable[[Delivery], None] = lambda _: None, *, within: float = 30.0) -> None:
+    def __init__(self, fail: Callable[[Delivery], None] = lambda _: None, *, within: float = 60.0) -> None:
         self.seen: list[Delivery] = []
         self.handled: list[Delivery] = []
         self.dead: list[tuple[Delivery, str]] = []

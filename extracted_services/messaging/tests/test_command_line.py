@@ -9,7 +9,7 @@ from click.testing import CliRunner, Result
 
 from extracted_services.messaging.__main__ import main
 from extracted_services.messaging.open import open_bus
-from extracted_services.messaging.ports import Delivery, Poison
+from extracted_services.messaging.ports import Bus, Delivery, Poison
 from extracted_services.messaging.tests.recorder import Recorder, messages
 
 
@@ -27,10 +27,20 @@ def url(tmp_path: Path) -> str:
         await bus.publish(messages("order", "a", "bad", "c", value=b"a secret address"))
         async with bus.subscribe(["order"], "orders", recorder, dead=recorder.bury):
             await recorder.until(lambda: len(recorder.handled) == 2 and len(recorder.dead) == 1)
+            await caught_up(bus)
         await bus.close()
 
     asyncio.run(fill())
     return url
+
+
+async def caught_up(bus: Bus) -> None:
+    """Until the group `orders` has committed all that it handled."""
+    async with asyncio.timeout(60):
+        while True:
+            if await bus.lag("orders", ["order"]) == 0:
+                return
+            await asyncio.sleep(0.01)
 
 
 def run(*arguments: str) -> Result:

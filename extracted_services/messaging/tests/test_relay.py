@@ -25,6 +25,7 @@ class Outbox:
         self.leases: list[tuple[str, float]] = []
         self.holder: str | None = None
         self.changed = asyncio.Event()
+        self.asked = asyncio.Event()
 
     def add(self, published: Sequence[Message]) -> None:
         for message in published:
@@ -32,6 +33,7 @@ class Outbox:
 
     async def take_lease(self, holder: str, seconds: float) -> bool:
         self.leases.append((holder, seconds))
+        self.asked.set()
         if self.holder not in (None, holder):
             return False
         self.holder = holder if seconds else None
@@ -63,7 +65,7 @@ class FakeBus:
 async def running(relay: Relay) -> AsyncIterator[None]:
     task = asyncio.create_task(relay.run())
     try:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             yield
     finally:
         task.cancel()
@@ -102,7 +104,7 @@ async def test_a_bus_that_is_away_is_told_once_and_waited_for(caplog: pytest.Log
     outbox, bus, rows = Outbox(), FakeBus(), messages("order", *"abc")
     outbox.add(rows)
     bus.failures = [BusUnavailable("no room on the disk"), BusUnavailable("no room on the disk"), OSError("odd")]
-    async with running(Relay(outbox, bus, holder="one", poll=SOON, chance=lambda: 0.01)):
+    async with running(Relay(outbox, bus, holder="one", poll=SOON, clock=lambda: 100.0, chance=lambda: 0.01)):
         await until_empty(outbox)
         await asyncio.sleep(0.01)
     assert bus.published == rows
@@ -135,7 +137,9 @@ async def test_the_lease_is_asked_for_when_half_of_it_has_passed_and_given_back_
     async with running(relay):
         await asyncio.sleep(0.05)
         assert outbox.leases == [("one", LEASE_SECONDS)]
+        outbox.asked.clear()
         now += LEASE_SECONDS / 2
+        await outbox.asked.wait()
         await asyncio.sleep(0.05)
         assert outbox.leases == [("one", LEASE_SECONDS)] * 2
     assert outbox.leases[-1] == ("one", 0.0)

@@ -58,7 +58,7 @@ def deliveries(*keys: str, first: int = 0) -> list[Delivery]:
 async def handled(source: Memory) -> PartitionWorker:
     worker = PartitionWorker("order/0", source, Delivering(source.handle, None, QUICK, chance=lambda: 0.01))
     worker.start()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         await source.drained.wait()
     await worker.stop()
     return worker
@@ -88,7 +88,7 @@ async def test_a_claim_that_is_lost_ends_the_worker_without_another_commit() -> 
     source = Memory([deliveries("a"), deliveries("b", first=1)], failures=[Lost()])
     worker = PartitionWorker("order/0", source, Delivering(source.handle))
     worker.start()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         await source.lost.wait()
     await worker.stop()
     assert worker.ended

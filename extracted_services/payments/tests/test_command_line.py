@@ -26,6 +26,7 @@ URL = re.compile(r"http://127\.0\.0\.1:\d+")
 TOKEN = "between-services"
 AUTHORIZATION = {"Authorization": f"Bearer {TOKEN}"}
 CARDS = ("4242", "4242", "4242", "0002", "0119", "0135")
+WITHIN_S = 60
 
 
 @pytest.fixture
@@ -37,7 +38,6 @@ def environment(url: str, tmp_path: Path) -> dict[str, str]:
         "BROKER_URL": f"sqlite:///{tmp_path / 'broker.db'}",
         "PROCESSOR_LEDGER": str(tmp_path / "card-processor.db"),
         "INTERNAL_TOKEN": TOKEN,
-        "SETTLE_AFTER": "0.2",
         "PYTHONPATH": str(ROOT),
     }
 
@@ -46,7 +46,7 @@ def environment(url: str, tmp_path: Path) -> dict[str, str]:
 def serving(environment: Mapping[str, str], folder: Path) -> Iterator[tuple[Process, str]]:
     process = Process.start(COMMAND, log=folder / "payments.log", env=environment, cwd=folder)
     try:
-        process.wait_until(lambda: URL.search(process.output) is not None, within=60)
+        process.wait_until(lambda: URL.search(process.output) is not None, within=WITHIN_S)
         found = URL.search(process.output)
         assert found is not None
         yield process, found.group()
@@ -56,13 +56,12 @@ def serving(environment: Mapping[str, str], folder: Path) -> Iterator[tuple[Proc
 
 def run(environment: Mapping[str, str], folder: Path, *arguments: str) -> tuple[int, str]:
     process = Process.start([*COMMAND, *arguments], log=folder / "command.log", env=environment, cwd=folder)
-    return process.wait(within=60), process.output
+    return process.wait(within=WITHIN_S), process.output
 
 
 def own(url: str) -> None:
-    moved = httpx.post(
-        f"{url}/internal/sync/own", headers=AUTHORIZATION, json={"entities": ["payment"], "epoch": 2}, trust_env=False
-    )
+    body = {"entities": ["payment"], "epoch": 2}
+    moved = httpx.post(f"{url}/internal/sync/own", headers=AUTHORIZATION, json=body, trust_env=False, timeout=WITHIN_S)
     assert moved.status_code == 200, moved.text
 
 
@@ -81,7 +80,8 @@ def test_the_ledger_agrees_differs_and_cannot_be_read(environment: dict[str, str
         own(url)
         for number, last4 in enumerate(("4242", "0002", "0119")):
             headers = {**AUTHORIZATION, "Idempotency-Key": f"s{number}:charge"}
-            httpx.post(f"{url}/internal/charges", headers=headers, json=new_charge(last4), trust_env=False)
+            body = new_charge(last4)
+            httpx.post(f"{url}/internal/charges", headers=headers, json=body, trust_env=False, timeout=WITHIN_S)
 
     code, output = run(environment, tmp_path, "ledger")
     assert (code, output.splitlines()) == (
@@ -126,7 +126,7 @@ class Callers:
     async def ask_for_the_rest(self, url: str, *, enough: int, then: Callable[[], object]) -> None:
         """Ask once for each charge that is not known; as soon as so many are, do `then`, with requests under way."""
         gate = asyncio.Semaphore(6)
-        async with httpx.AsyncClient(base_url=url, trust_env=False, timeout=30) as client:
+        async with httpx.AsyncClient(base_url=url, trust_env=False, timeout=WITHIN_S) as client:
             asking = [self._ask(client, key, gate) for key in self.wanted if key not in self.known]
             is_done = False
             for answered in asyncio.as_completed(asking):
@@ -152,19 +152,19 @@ def test_a_service_that_is_killed_again_and_again_charges_every_order_once(
     environment: dict[str, str], tmp_path: Path
 ) -> None:
     """Sixty charges on a bad line; the process is killed with requests under way, three times."""
-    environment |= {"PROCESSOR_FAULTS": "timeout=0.2,duplicate=0.1,delay=0.02,seed=7"}
+    environment |= {"PROCESSOR_FAULTS": "timeout=0.2,duplicate=0.1,delay=0.02,seed=7", "SETTLE_AFTER": "0.2"}
     callers = Callers()
     for enough in (10, 25, 40):
         with serving(environment, tmp_path) as (process, url):
             own(url)
             kill = partial(process.send_signal, signal.SIGKILL)
             asyncio.run(callers.ask_for_the_rest(url, enough=enough, then=kill))
-            process.wait()
+            process.wait(within=WITHIN_S)
     with serving(environment, tmp_path) as (process, url):
         while len(callers.known) < len(callers.wanted):
             asyncio.run(callers.ask_for_the_rest(url, enough=60, then=lambda: None))
         settings = read_settings(environment)
-        process.wait_until(lambda: asyncio.run(audit(settings)).agree, within=60)  # settlement is at work
+        process.wait_until(lambda: asyncio.run(audit(settings)).agree, within=WITHIN_S)  # settlement is at work
 
     agreement = asyncio.run(audit(settings))
     captured = [payment for status, payment in callers.known.values() if status == 201]

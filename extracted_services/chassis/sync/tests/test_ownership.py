@@ -22,6 +22,8 @@ from extracted_services.contracts.tests.examples import ID, OTHER_ID
 
 pytestmark = pytest.mark.anyio
 
+WITHIN_S = 60.0
+
 
 async def owner_of(engine: AsyncEngine, entity: str) -> tuple[str, int]:
     async with reading(engine) as connection:
@@ -145,7 +147,7 @@ async def test_a_fence_is_not_kept_out_by_writers_that_overlap_for_ever(owning: 
 
     writers = [asyncio.create_task(write_until_refused()) for _ in range(12)]
     try:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(WITHIN_S):
             await is_busy.wait()
             async with writing(owning) as connection:
                 await fence(connection, ["payment"], 3)
@@ -179,7 +181,7 @@ async def test_what_a_fence_tells_stays_true_until_ownership_comes_back(owning: 
                 told = (await fence(connection, ["payment"], epoch))["payment"].outbox_last
             assert await count_events() == told
             is_refused.clear()
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(WITHIN_S):
                 await is_refused.wait()  # somebody does try meanwhile
             assert await count_events() == told
             async with writing(owning) as connection:

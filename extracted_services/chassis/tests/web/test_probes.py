@@ -14,7 +14,7 @@ from extracted_services.chassis.web.probes import Checks, NotReady, routes
 pytestmark = pytest.mark.anyio
 
 
-async def readyz(checks: Checks, seconds: float = 5.0) -> httpx.Response:
+async def readyz(checks: Checks, seconds: float = 60.0) -> httpx.Response:
     transport = httpx.ASGITransport(Starlette(routes=routes(checks, seconds=seconds)))
     async with httpx.AsyncClient(transport=transport, base_url="http://notes.test") as client:
         return await client.get("/readyz")
