@@ -156,4 +156,6 @@ def test_what_pages_fetch_from_the_api_comes_from_the_side_the_table_says(
         expect(page.get_by_role("heading", level=1)).to_be_visible()
         page.goto("/orders/")
         expect(page.get_by_role("heading", level=1)).to_be_visible()
-    shop.server.wait_until(lambda: shop.server.metric("strangler_requests_total", **counted) == before + 2)
+    shop.server.process.wait_until(
+        lambda: shop.server.metric("strangler_requests_total", **counted) == before + 2, within=60
+    )

@@ -5,8 +5,8 @@ from pathlib import Path
 from shutil import copyfile
 
 import httpx
+import hypothesis
 import pytest
-from hypothesis import HealthCheck, settings
 from sqlalchemy import insert
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -24,8 +24,8 @@ from tests.support.postgres import Postgres
 from tests.support.tokens import JWKS
 
 # Properties are judged by what they find, not by how busy the machine is while they look.
-settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("patient")
+hypothesis.settings.register_profile("patient", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("patient")
 
 
 @pytest.fixture
