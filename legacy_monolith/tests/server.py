@@ -15,7 +15,7 @@ import httpx
 from tests.support.processes import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
-START_S = END_S = 60
+START_S, END_S = 120, 60
 ANSWER_S = 60
 SAMPLE = ("--seed", "--products", "45", "--orders", "120", "--users", "12")
 
