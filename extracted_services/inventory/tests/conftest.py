@@ -5,7 +5,6 @@ from pathlib import Path
 from shutil import copyfile
 
 import httpx
-import hypothesis
 import pytest
 from sqlalchemy import insert
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -22,10 +21,6 @@ from extracted_services.inventory.tests.client import INTERNAL_TOKEN, Client
 from extracted_services.inventory.tests.shop import MORNING, ShopInMemory
 from tests.support.postgres import Postgres
 from tests.support.tokens import JWKS
-
-# Properties are judged by what they find, not by how busy the machine is while they look.
-hypothesis.settings.register_profile("patient", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
-hypothesis.settings.load_profile("patient")
 
 
 @pytest.fixture

@@ -2,15 +2,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, settings
 
 from extracted_services.orders.tests.neighbours import Neighbours, open_neighbours
 from extracted_services.orders.tests.service import IMPATIENT, Service, open_service
 from tests.support.postgres import Postgres
-
-# Properties are judged by what they find, not by how busy the machine is while they look.
-settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("patient")
 
 
 @pytest.fixture
