@@ -151,8 +151,11 @@ def _is_open_to_all(file: Path) -> bool:
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Postgres]:
-    """The session's server, for databases of one's own; not to be stopped."""
-    with started_postgres() as server:
+    """The session's server, for databases of one's own; not to be stopped. Services in this process wait for it."""
+    from extracted_services.chassis import database
+
+    with started_postgres() as server, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(database, "CONNECT_SECONDS", round(PATIENCE_S))
         yield server
 
 
