@@ -4,7 +4,8 @@ import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from uuid import uuid4
+from threading import Barrier
+from uuid import UUID, uuid4
 
 import pytest
 
@@ -112,6 +113,20 @@ async def test_a_request_that_arrives_twice_charges_once(connect: Connect, ledge
     await connect("duplicate=1").charge(uuid4(), terms())
 
     assert [(account.took, account.charge_asks) for account in ledger.read()] == [(Took.MONEY, 2)] * 2
+
+
+def test_the_first_requests_of_a_new_book_may_arrive_together(tmp_path: Path) -> None:
+    with ThreadPoolExecutor(4) as pool:
+        for number in range(60):
+            new = Ledger(tmp_path / f"{number}.db"), Barrier(4), uuid4()
+            asks = [pool.submit(charge_together, *new) for _ in range(4)]
+            assert sorted(ask.result() for ask in asks) == [1, 2, 3, 4]
+
+
+def charge_together(ledger: Ledger, together: Barrier, payment_id: UUID) -> int:
+    """The how many-th request for it this was."""
+    together.wait(60)
+    return ledger.charge(payment_id, order_id=uuid4(), card_last4="4242", amount_cents=100, declines=False)[1]
 
 
 async def test_an_answer_takes_as_long_as_it_is_told_to(ledger: Ledger) -> None:

@@ -87,9 +87,9 @@ class Ledger:
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
         # A connection for each request: there is nothing to lose with a process that is killed, and no thread owns one.
+        # With a rollback journal: who comes while another turns a new file to WAL is refused, and not let wait.
         self._file.parent.mkdir(parents=True, exist_ok=True)
         with closing(sqlite3.connect(self._file, timeout=LOCK_TIMEOUT_SECONDS, isolation_level=None)) as connection:
-            connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")  # money that was taken is never forgotten
             connection.execute("BEGIN IMMEDIATE")
             try:
