@@ -11,7 +11,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from enum import IntEnum
 from pathlib import Path
 from typing import NamedTuple, Self
@@ -110,8 +110,9 @@ class Parts:
 
     def start(self, job: Job, layer: Layer = Layer.SHOP, *, folder: Path | None = None) -> Part:
         """In `folder`, or where we are."""
-        part = Part(job, layer, folder)
-        self._parts.append(part)
+        with _uninterrupted():
+            part = Part(job, layer, folder)
+            self._parts.append(part)
         return part
 
     def find(self, name: str) -> Part:
@@ -136,8 +137,9 @@ class Parts:
         with contextlib.ExitStack() as stack:
             running = []
             for job in jobs:
-                part = Part(job, layer, folder)
-                stack.callback(part.stop)
+                with _uninterrupted():
+                    part = Part(job, layer, folder)
+                    stack.callback(part.stop)
                 running.append(part)
             for part in running:
                 self.wait_until(part.has_ended, part, within=within)
@@ -171,6 +173,23 @@ class Parts:
 
     def __exit__(self, *_: object) -> None:
         self.stop()
+
+
+@contextlib.contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """What would end the demo waits for the end of the block: a process that was started is known, and is ended too."""
+    heard: list[int] = []
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    handled = {number: handler for number, handler in before.items() if callable(handler)}
+    for number in handled:
+        signal.signal(number, lambda number, _: heard.append(number))
+    try:
+        yield
+    finally:
+        for number, handler in handled.items():
+            signal.signal(number, handler)
+        if heard:
+            signal.raise_signal(heard[0])
 
 
 def _said(code: int) -> str:

@@ -3,8 +3,11 @@
 A member that had lived is let go when it ends, to be started again; one that never did is a failure.
 """
 
+import signal
+import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -34,6 +37,30 @@ def test_layers_end_from_the_top(tmp_path: Path) -> None:
             part = parts.start(job(name, NOTES_ITS_END, tmp_path, name), layer, folder=tmp_path)
             parts.wait_until((tmp_path / name).exists, part, within=30)
     assert (tmp_path / "ends").read_text().split() == ["front", "shop", "foundation"]
+
+
+class Interrupted(subprocess.Popen[bytes]):
+    """A process in whose first moment somebody presses Ctrl-C."""
+
+    started: "list[Interrupted]"
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.started.append(self)
+        signal.raise_signal(signal.SIGINT)
+
+
+@pytest.mark.parametrize("way", ["start", "run"])
+def test_a_process_that_is_just_started_when_all_is_to_end_is_ended_too(
+    tmp_path: Path, way: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Interrupted, "started", [], raising=False)
+    monkeypatch.setattr(subprocess, "Popen", Interrupted)
+    late = job("late", "import time; time.sleep(600)", tmp_path)
+    with pytest.raises(KeyboardInterrupt), Parts() as parts:
+        parts.run(late, within=30) if way == "run" else parts.start(late)
+    (process,) = Interrupted.started
+    assert process.returncode == -signal.SIGTERM
 
 
 def test_commands_run_side_by_side_and_one_that_fails_is_named_with_its_last_lines(tmp_path: Path) -> None:
