@@ -129,27 +129,6 @@ def _less_patient(engine: Engine, folder: Path, backends: Backends, patience: Pa
 
 
 @pytest.fixture
-def draining_engine(engine: Engine, backends: Backends, tmp_path: Path) -> Iterator[Engine]:
-    """An engine of this case alone, which it may end."""
-    with started(engine.name, tmp_path, backends, listen=DRAIN) as running:
-        yield running
-
-
-@pytest.fixture
-def patient_engine(engine: Engine, backends: Backends, tmp_path: Path) -> Iterator[Engine]:
-    """As `draining_engine`, with a limit that nothing here reaches."""
-    with started(engine.name, tmp_path, backends, listen=LONG_DRAIN) as running:
-        yield running
-
-
-@pytest.fixture
-def crowded_engine(engine: Engine, backends: Backends, tmp_path: Path) -> Iterator[Engine]:
-    """An engine that takes no more than four connections."""
-    with started(engine.name, tmp_path, backends, connections=4) as running:
-        yield running
-
-
-@pytest.fixture
 async def gateway(engine: Engine, scripted: RawUpstream) -> AsyncIterator[Gateway]:
     """This case's way through the engine. Whatever the engine sends upstream must be well formed."""
     async for opened in _opened(engine, scripted):
@@ -178,21 +157,27 @@ async def short_of_silence(engine_short_of_silence: Engine, scripted: RawUpstrea
 
 
 @pytest.fixture
-async def draining(draining_engine: Engine, scripted: RawUpstream) -> AsyncIterator[Gateway]:
-    async for opened in _opened(draining_engine, scripted):
-        yield opened
+async def draining(engine: Engine, backends: Backends, scripted: RawUpstream, tmp_path: Path) -> AsyncIterator[Gateway]:
+    """As `gateway`, through an engine of this case alone, which it may end."""
+    with started(engine.name, tmp_path, backends, listen=DRAIN) as running:
+        async for opened in _opened(running, scripted):
+            yield opened
 
 
 @pytest.fixture
-async def patient(patient_engine: Engine, scripted: RawUpstream) -> AsyncIterator[Gateway]:
-    async for opened in _opened(patient_engine, scripted):
-        yield opened
+async def patient(engine: Engine, backends: Backends, scripted: RawUpstream, tmp_path: Path) -> AsyncIterator[Gateway]:
+    """As `draining`, with a limit that nothing here reaches."""
+    with started(engine.name, tmp_path, backends, listen=LONG_DRAIN) as running:
+        async for opened in _opened(running, scripted):
+            yield opened
 
 
 @pytest.fixture
-async def crowded(crowded_engine: Engine, scripted: RawUpstream) -> AsyncIterator[Gateway]:
-    async for opened in _opened(crowded_engine, scripted):
-        yield opened
+async def crowded(engine: Engine, backends: Backends, scripted: RawUpstream, tmp_path: Path) -> AsyncIterator[Gateway]:
+    """As `gateway`, through an engine that takes no more than four connections."""
+    with started(engine.name, tmp_path, backends, connections=4) as running:
+        async for opened in _opened(running, scripted):
+            yield opened
 
 
 async def _opened(engine: Engine, scripted: RawUpstream) -> AsyncIterator[Gateway]:
